@@ -196,7 +196,9 @@ def pre_fork(server, worker):
         complete_start(server)
     serving_flags.add(worker)
     worker.place = places.pop() if places else 0
-    SharingWorker.connections[worker.place] = 0
+    # A reload replaces them, perhaps by fewer, while this process may still run.
+    worker.places, worker.connections, worker.complete = places, SharingWorker.connections, complete
+    worker.connections[worker.place] = 0
     worker.known_database = known_database(settings.database_url.get_secret_value())
     worker.master_signals = getattr(server, "SIG_QUEUE", None)
 
@@ -230,9 +232,9 @@ def complete_start(server):
 def child_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
     """Free the place of the ended process."""
     serving_flags.remove(worker)
-    SharingWorker.connections[worker.place] = ABSENT
-    complete[worker.place] = False
-    places.add(worker.place)
+    worker.connections[worker.place] = ABSENT
+    worker.complete[worker.place] = False
+    worker.places.add(worker.place)
 
 
 def post_worker_init(worker):

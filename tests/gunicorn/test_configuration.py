@@ -14,6 +14,7 @@ from gunicorn.config import Config
 
 from webhooks.app import create_app
 from webhooks.config.settings import ROOT, Settings
+from webhooks.gunicorn.sharing_worker import SharingWorker
 from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.services import Services
 
@@ -50,6 +51,24 @@ def test_address_of_the_server(monkeypatch: pytest.MonkeyPatch, host: str, expec
     """An IPv6 address is written in brackets."""
     monkeypatch.setenv("HOST", host)
     assert configuration()["bind"] == expected
+
+
+def test_a_reload_with_fewer_processes_does_not_end_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that end after it had places that the new configuration does not have, or has given to others."""
+    services = SimpleNamespace(checked=True)
+    server = SimpleNamespace(app=SimpleNamespace(wsgi=lambda: SimpleNamespace(extensions={"webhooks": services})))
+    monkeypatch.setenv("WEB_CONCURRENCY", "3")
+    before, old = configuration(), [SimpleNamespace() for _ in range(6)]
+    for worker in old:
+        before["pre_fork"](server, worker)
+    monkeypatch.setenv("WEB_CONCURRENCY", "1")
+    after, new = configuration(), [SimpleNamespace() for _ in range(2)]
+    for worker in new:
+        after["pre_fork"](server, worker)
+    for worker in old:
+        after["child_exit"](server, worker)
+    assert list(SharingWorker.connections) == [0, 0]
+    assert after["places"] == set()
 
 
 def test_no_job_is_claimed_after_the_signal(settings: Settings, signals: list[int]) -> None:

@@ -9,16 +9,19 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import PollableMethodQueue
 
 from tests.support.server import wait_for
 from webhooks.deferral import KEY, Deferral
-from webhooks.gunicorn.sharing_worker import SharingWorker
+from webhooks.gunicorn.sharing_worker import ABSENT, SharingWorker
 
 LONG = 30.0
 LARGE = b"x" * 3_000_000
@@ -58,16 +61,15 @@ class Application:
 class Served:
     """A worker that serves the application in a thread, until `stop`."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.application = Application()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.setblocking(False)
         # A large response does not fit into what the system stores for a client that does not read.
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32 * 1024)
         cfg = Config()
-        cfg.set("threads", 2)
-        cfg.set("keepalive", 5)
-        cfg.set("graceful_timeout", 5)
+        for name, value in {"threads": 2, "keepalive": 5, "graceful_timeout": 5, **settings}.items():
+            cfg.set(name, value)
         SharingWorker.connections = [0]
         self.worker = worker = SharingWorker(
             1, os.getppid(), [self.listener], SimpleNamespace(), cfg.timeout, cfg, Logger(cfg)
@@ -96,6 +98,8 @@ class Served:
         self.worker.handle_exit(None, None)
         self.thread.join(LONG)
         assert not self.thread.is_alive()
+        # The process would end now.
+        PollableMethodQueue.close(self.worker.method_queue)
         self.worker.tmp.close()
 
 
@@ -293,5 +297,24 @@ def test_responses_are_sent_while_the_worker_stops(served: Served) -> None:
         (deferral,) = served.deferrals(1)
         served.worker.handle_exit(None, None)
         wait_for(lambda: not served.worker._accepting, what="the stop")
+        # Other processes leave no connection to this one any more.
+        wait_for(lambda: served.worker.connections[0] == ABSENT, what="the end of its part")
         deferral.complete()
         assert response(client) == (200, False, b"stored")
+
+
+def test_a_late_completion_writes_into_no_file(served: Served, tmp_path: Path) -> None:
+    """A commit may end after the worker has; files that were opened meanwhile have the numbers of what it closed."""
+    served.application.timeout = 0.05
+    with served.client() as client:
+        client.sendall(request("/webhook/later"))
+        assert response(client)[0] == 200
+        (deferral,) = served.deferrals(1)
+    served.worker.handle_exit(None, None)
+    served.thread.join(LONG)
+    files = [tmp_path / str(number) for number in range(8)]
+    with ExitStack() as stack:
+        for file in files:
+            stack.enter_context(file.open("wb"))
+        deferral.complete()
+    assert [file.read_bytes() for file in files] == [b""] * 8

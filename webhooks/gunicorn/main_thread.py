@@ -16,6 +16,7 @@ from typing import Any
 
 from gunicorn.http import wsgi  # type: ignore[import-untyped]
 from gunicorn.http.errors import NoMoreData  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import PollableMethodQueue  # type: ignore[import-untyped]
 
 from webhooks.deferral import KEY, Deferral
 from webhooks.gunicorn.reception import REQUEST_SECONDS, has_read_body
@@ -25,6 +26,17 @@ KEPT: Future[bool] = Future()
 KEPT.set_result(True)
 ENDED: Future[bool] = Future()
 ENDED.set_result(False)
+
+
+class LastingQueue(PollableMethodQueue):  # type: ignore[misc]
+    """The calls for the main thread, with a pipe that stays open when the worker has stopped.
+
+    A thread may add one later, such as the one that commits. It writes to a number, which a file of the inbox would
+    have by then.
+    """
+
+    def close(self) -> None:
+        """Leave that to the end of the process."""
 
 
 class Output:

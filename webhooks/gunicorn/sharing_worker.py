@@ -20,7 +20,7 @@ from gunicorn import http  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker  # type: ignore[import-untyped]
 
 from webhooks.gunicorn.lingering import LINGER_SECONDS, RECEIVE_BYTES, Lingering, unblock
-from webhooks.gunicorn.main_thread import DeferredResponses
+from webhooks.gunicorn.main_thread import DeferredResponses, LastingQueue
 from webhooks.gunicorn.problem_socket import ProblemSocket
 from webhooks.gunicorn.reception import REQUEST_SECONDS, TIMED_OUT, LimitedSource, Reception, has_read_body
 
@@ -55,12 +55,15 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
     connections: ClassVar[MutableSequence[int]] = []
     # The position of this process in it.
     place: int = 0
+    # Of gunicorn's worker.
+    nr_conns: int
     # Returns whether a request, of which these are the first bytes, is served in the main thread: the application must
     # not wait for anything before it responds or defers the response. Set by the configuration.
     defers: Callable[[bytes], bool] = staticmethod(lambda _: False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.method_queue = LastingQueue()
         # In the order of their deadlines.
         self._receptions: dict[Any, Reception] = {}
         self._lingering = Lingering(self)
@@ -223,7 +226,10 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
             self._seats += 1
             self._seat_next()
         if self.cfg.is_ssl:
+            before = self.nr_conns
             super().finish_request(conn, fs)
+            # gunicorn counts the end of a client twice that closes before the handshake.
+            self.nr_conns = max(self.nr_conns, before - 1)
         elif fs.cancelled() or fs.exception() is not None:
             self.close(conn)
         elif fs.result():
@@ -275,7 +281,8 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
                 self._end_reception(reception)
         while self.nr_conns >= self.worker_connections and self._evict():
             pass
-        self.connections[self.place] = self.nr_conns
+        # One that stops accepts none.
+        self.connections[self.place] = self.nr_conns if self.alive else ABSENT
 
     def _end_reception(self, reception: Reception) -> None:
         if reception.connection not in self._receptions:
@@ -297,7 +304,10 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
                 return True
         if not self.keepalived_conns:
             return False
-        self.close(self.keepalived_conns.popleft())
+        connection = self.keepalived_conns.popleft()
+        # Over TLS, gunicorn has put it into the poller.
+        connection.watched = True
+        self.close(connection)
         return True
 
 

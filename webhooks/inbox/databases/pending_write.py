@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 
 from webhooks.errors import StoreUnavailable
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -43,8 +45,14 @@ class PendingWrite(Generic[T]):
     def complete(self) -> None:
         """Wake the thread that waits; `result` or `error` is set."""
         self._completed.release()
-        if self._on_complete is not None:
-            self._on_complete()
+        # It may refer to this write.
+        on_complete, self._on_complete = self._on_complete, None
+        if on_complete is not None:
+            try:
+                on_complete()
+            except Exception:
+                # The thread has other writes to complete.
+                log.exception("Completion of a write not reported")
 
     def fail(self, error: Exception) -> None:
         """Complete the write with an error."""
@@ -62,6 +70,8 @@ class PendingWrite(Generic[T]):
     def _outcome(self, *, completed: bool) -> T:
         if not completed:
             self.abandoned = True
+            # The write may be queued for as long as the database is locked, and must not hold the request.
+            self._on_complete = None
             raise StoreUnavailable(f"the database did not commit within {self.timeout:g} s")
         if self.error is not None:
             raise self.error
