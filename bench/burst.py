@@ -6,16 +6,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import psutil
-import requests
 
 from bench import postgres
+from bench.sender import send
 from bench.server import ROOT, TOKEN, environment, serving
 from simulator import Config, Running, running
 from simulator.slack.workspace import Channel
@@ -27,8 +25,6 @@ SLACK_SECONDS = 0.1
 # Slack is unavailable for this long from the beginning, so that every job has to retry.
 OUTAGE_SECONDS = 10.0
 LIMIT_SECONDS = 180.0
-# Tableau retries an event three times.
-RETRIES = 3
 # Messages to one channel keep to Slack's limit of one a second, so each failure has a channel; other measurements have
 # more failures. All channels of a workspace share a limit of 300 messages a minute, of which 200 may be sent at once.
 CHANNELS = 500
@@ -72,24 +68,24 @@ def _measure(title: str, variables: dict[str, str], *, outage: bool = False) -> 
         with simulated_server(Path(name), site, variables) as (port, process):
             send(port, events[:1])
             await_messages(site, 1)
-            began, first_message = time.monotonic(), len(site.world.slack.messages)
+            first_message = len(site.world.slack.messages)
             first_call, processor = len(site.world.calls.log), _processor_seconds(process)
             if outage:
                 site.world.faults.add({"kind": "error", "target": "slack", "code": "service_unavailable"})
-            send(port, events[1:])
-            acknowledged = time.monotonic() - began
+            began = send(port, events[1:])
+            acknowledged = time.time() - began
             if outage:
-                time.sleep(max(0.0, OUTAGE_SECONDS - (time.monotonic() - began)))
+                time.sleep(max(0.0, OUTAGE_SECONDS - acknowledged))
                 site.world.faults.remove()
                 _slow_down(site)
-            first = await_messages(site, first_message + 1) - began
-            last = await_messages(site, FAILURES) - began
+            await_messages(site, FAILURES)
+            sent = sorted(one.at.timestamp() - began for one in site.world.slack.messages[first_message:])
             processor = _processor_seconds(process) - processor
             calls = Counter(
                 f"{one.method} {one.rule}" for one in list(site.world.calls.log)[first_call:] if one.target == "tableau"
             )
     print(
-        f"{title:<36} acknowledged {acknowledged:5.1f} s, first message {first:5.2f} s, last {last:5.1f} s, "
+        f"{title:<36} acknowledged {acknowledged:5.1f} s, first message {sent[0]:5.2f} s, last {sent[-1]:5.1f} s, "
         f"{sum(calls.values()) / (FAILURES - 1):.2f} REST calls and {processor * 1000 / (FAILURES - 1):.1f} ms of "
         "processor time each"
     )
@@ -140,24 +136,6 @@ def simulated_server(
             if any(one.laddr.port == port for one in child.net_connections("inet"))
         ]
         yield port, masters[0]
-
-
-def send(port: int, events: list[dict[str, Any]]) -> None:
-    """Send the events over 16 connections, again after a 503, as Tableau does. Raises AssertionError."""
-    url = f"http://127.0.0.1:{port}/webhook/{TOKEN}"
-
-    def post(event: dict[str, Any]) -> int:
-        response = session.post(url, json=event, timeout=30)
-        for _ in range(RETRIES):
-            if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
-                break
-            time.sleep(int(response.headers["Retry-After"]))
-            response = session.post(url, json=event, timeout=30)
-        return response.status_code
-
-    with ThreadPoolExecutor(16) as pool, requests.Session() as session:
-        statuses = Counter(pool.map(post, events))
-    assert statuses == {200: len(events)}, statuses
 
 
 def await_messages(site: Running, number: int) -> float:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from bench.burst import CHANNEL_ID, await_messages, failed_refreshes, send, simulated_server
+from bench.burst import CHANNEL_ID, await_messages, failed_refreshes, simulated_server
+from bench.sender import send
 from bench.server import ROOT, serving
 from simulator import Config, running
 from webhooks.gunicorn.processes import ALONE_SECONDS

@@ -9,7 +9,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from bench.burst import ONE_CHANNEL, await_messages, failed_refreshes, send, simulated_server
+from bench.burst import ONE_CHANNEL, await_messages, failed_refreshes, simulated_server
+from bench.sender import send
 from simulator import Config, running
 
 MESSAGES = int(os.environ.get("WAITING_MESSAGES", "60"))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from bench.burst import await_messages, failed_refreshes, send, simulated_server
+from bench.burst import await_messages, failed_refreshes, simulated_server
+from bench.sender import send
 from simulator import Config, running
 from tests.support import server
 from tests.support.databases import url
