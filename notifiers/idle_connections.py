@@ -20,7 +20,7 @@ MOST = 16
 
 
 class Idle(NamedTuple, Generic[C]):
-    """A connection that is open since its last response was read completely, at a time of the monotonic clock."""
+    """An open connection, and the monotonic time at which its last response was read completely."""
 
     place: Place
     since: float

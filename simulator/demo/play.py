@@ -42,8 +42,8 @@ SCENARIO: tuple[Mapping[str, str], ...] = (
 RECOVERY: Mapping[str, str] = {"event_type": "WorkbookRefreshSucceeded", "name": "Sales"}
 
 BEFORE_RECOVERY = """
-Sales fails. Press Acknowledge on the pages, or in its message on the page of the
-simulated site; it recovers in {seconds:.0f} seconds.
+Sales fails. Press Acknowledge on the pages, or in its message on the page of
+the simulated site; it recovers in {seconds:.0f} seconds.
 """
 
 WELCOME = """

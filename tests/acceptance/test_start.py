@@ -93,7 +93,7 @@ def test_first_process_is_replaced_when_it_is_quiet(site: Running, tmp_path: Pat
         wait_for(lambda: len(finished_events(server)) == len(statuses), what="the end of all jobs")
         log = server.log.read_text()
     assert set(statuses) == {200}
-    assert log.count("Process ends, one that shares its memory with the others replaces it") == 1
+    assert log.count("Process stopping, replaced by one that shares memory with the others") == 1
     assert log.count("Booting worker") == 3
 
 

@@ -28,7 +28,7 @@ LARGE = b"x" * 3_000_000
 
 
 class Application:
-    """Defers what is sent to /webhook/later, and says in which thread the rest is served."""
+    """Defers responses to /webhook/later; others name the thread that served them."""
 
     def __init__(self) -> None:
         self.deferred: list[Deferral] = []
@@ -89,7 +89,7 @@ class Served:
         return client
 
     def deferrals(self, count: int) -> list[Deferral]:
-        """Return what the application has deferred, once it is so many."""
+        """Return what the application has deferred, once there are `count`."""
         wait_for(lambda: len(self.application.deferred) >= count, what=f"deferral {count}")
         return self.application.deferred
 
@@ -260,7 +260,7 @@ def test_a_request_that_is_invalid_is_refused(served: Served) -> None:
 
 
 def test_a_client_that_closes_leaves_nothing_behind(served: Served) -> None:
-    """Its response cannot be sent, whether it closed orderly or by a reset."""
+    """Its response cannot be sent, whether it closed or reset the connection; the worker holds no connection then."""
     for reset in (False, True):
         client = served.client()
         client.sendall(request("/webhook/later"))
@@ -291,7 +291,7 @@ def test_a_client_that_reads_slowly_does_not_stop_the_others(served: Served) -> 
 
 
 def test_responses_are_sent_while_the_worker_stops(served: Served) -> None:
-    """The connection is closed then, and the worker has waited for it."""
+    """The worker waits for the response, and closes the connection afterwards."""
     with served.client() as client:
         client.sendall(request("/webhook/later"))
         (deferral,) = served.deferrals(1)

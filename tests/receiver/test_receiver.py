@@ -318,7 +318,7 @@ def test_deferred_response_without_a_commit_is_503(client: FlaskClient, monkeypa
 
 
 def test_refusals_and_test_requests_are_not_deferred(client: FlaskClient) -> None:
-    """They wait for nothing."""
+    """Their responses are known at once."""
     for path, data, status in ((HOOK, b"[1]", 422), (HOOK, b"[", 400), (HOOK, b"", 200), ("/webhook/wrong", BODY, 401)):
         deferral = Deferral(lambda _: None)
         response = client.post(path, data=data, environ_overrides={deferrals.KEY: deferral})

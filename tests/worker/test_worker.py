@@ -446,7 +446,7 @@ def test_job_that_cannot_be_claimed_does_not_repeat_another_one(
         working(lambda job, _: runs.append(job.id), threads=1)
         wait_for(lambda: len(runs) == 3 and not inbox.counts()["running"], "all jobs")
     assert len(set(runs)) == 3
-    assert "No job could be claimed at the end of another one" in caplog.text
+    assert "Cannot claim a job at the end of another one" in caplog.text
 
 
 def test_unavailable_inbox_is_logged_once(

@@ -40,7 +40,7 @@ class LastingQueue(PollableMethodQueue):  # type: ignore[misc]
 
 
 class Output:
-    """In place of a client's socket: collects the response, which is sent at once when it is complete."""
+    """Collects the response in place of a client's socket; it is sent in one piece when it is complete."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection

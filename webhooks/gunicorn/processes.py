@@ -1,4 +1,4 @@
-"""Processes of one server: what they share, exit codes by which one ends all, starts beside serving, and children."""
+"""Processes of one server: what they share, exit codes by which one ends all, starts in a thread, and children."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def end_when_quiet(worker: Any, is_quiet: Callable[[], bool]) -> None:
     def notify_or_end() -> None:
         notify()
         if worker.alive and time.monotonic() >= after and worker.nr_conns == 0 and is_quiet():
-            worker.log.info("Process ends, one that shares its memory with the others replaces it")
+            worker.log.info("Process stopping, replaced by one that shares memory with the others")
             worker.alive = False
 
     worker.notify = notify_or_end

@@ -2,7 +2,8 @@
 
 It uses attributes of gunicorn's worker that are not documented, so it is used only with the versions it was tested
 with; with any other version the server runs with gunicorn's own threaded worker. See
-docs/decisions/008-shared-connections.md and docs/decisions/014-connections.md.
+docs/decisions/008-shared-connections.md, docs/decisions/014-connections.md and
+docs/decisions/039-deferred-responses.md.
 """
 
 from __future__ import annotations
@@ -43,12 +44,13 @@ EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 class SharingWorker(ThreadWorker):  # type: ignore[misc]
     """Receives requests without a thread, and leaves connections to other processes while it is busy.
 
-    The main thread collects each request and hands it to a thread when it is whole. At most half of the threads serve
-    requests whose head is complete and whose body is not: refusals do not need the body. One deadline holds for head
-    and body. A connection that ends is closed without waiting for the client in a thread or in the main thread.
+    The main thread collects each request and hands it to a thread when it is whole, or serves it if the response can be
+    deferred. At most half of the threads serve requests whose head is complete and whose body is not: refusals do not
+    need the body. One deadline holds for head and body. A connection that ends is closed without waiting for the client
+    in a thread or in the main thread.
 
     All processes wait on the same socket. The process that happens to be awake would accept every connection, while
-    the others idle; so it waits before it accepts a connection if another process holds fewer.
+    the others idle; so it leaves the next connection to the others for a moment if one of them holds fewer.
     """
 
     # How many connections each process holds, in memory shared by all; set before the fork.

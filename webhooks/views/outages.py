@@ -38,7 +38,7 @@ def unavailable_services(services: Services) -> Sequence[UnavailableService]:
     found = []
     for outage in services.inbox.outages.list():
         kind, _, entry = outage.service.partition(" ")
-        # A newer version of the server, or one before, may have kinds that this one does not.
+        # A newer or older version of the server may have recorded a kind that this one does not have.
         label = services.notifiers[kind].label if kind in services.notifiers else kind
         found.append(UnavailableService(f"{label} {entry}".strip(), outage.since, outage.waiting))
     return found

@@ -14,7 +14,7 @@ from notifiers import NotifierError
 from webhooks.clock import utc_now
 from webhooks.errors import LeaseLost, RetryLater, Skip, StoreUnavailable
 from webhooks.inbox import Inbox
-from webhooks.inbox.jobs.jobs import NONE, Following
+from webhooks.inbox.jobs.jobs import NO_JOB, Following
 from webhooks.job import MISSING, Checkpoint, Job, JobState, Result
 from webhooks.observability.logs import log_ids
 from webhooks.observability.tracing import event_span
@@ -124,7 +124,7 @@ class Attempts:
         log.warning("%s failed, retrying in %.1f s: %s", job_title(job), seconds, text, exc_info=trace)
         return Ending(JobState.READY, text, seconds, free, service)
 
-    def settle(self, job: Job, ending: Ending, following: Following = NONE) -> Job | None:
+    def settle(self, job: Job, ending: Ending, following: Following = NO_JOB) -> Job | None:
         """Record the end of the attempt, waiting for the database if necessary, and start the job that follows.
 
         Returns that job if it was started. The result is dropped if another worker has taken the job over.
@@ -140,8 +140,8 @@ class Attempts:
                 return None
             except Exception:
                 # A message of this job must not be sent again because another job cannot be claimed.
-                log.exception("No job could be claimed at the end of another one")
-            following = NONE
+                log.exception("Cannot claim a job at the end of another one")
+            following = NO_JOB
         return self._insist(job, lambda: self._record(job, ending, following))
 
     def _record(self, job: Job, ending: Ending, following: Following) -> Job | None:

@@ -250,7 +250,7 @@ def test_outage_refuses_all_that_wait(postgres_server: Server, box: Inbox) -> No
 
 
 def test_every_write_is_reported_once(box: Inbox, hold: Callable[[], Any]) -> None:
-    """The caller that leaves its thread to others is called once, whether its event was stored, counted or refused."""
+    """`on_complete` is called once for each event, whether it was stored, counted or refused."""
     called: list[int] = []
     rows = [row(some_event(1)), row(some_event(2)), row(some_event(1)), (b"x", b"{}", None, None, None, None)]
     with hold():

@@ -57,7 +57,7 @@ def test_third_opening_makes_a_group(box: Inbox, fail: Fail, clock: Clock) -> No
     (job,) = box.jobs.claim("me", 10, 900)
     # With the destination, as a dead letter is about that.
     assert (job.handler, job.params) == (NOTICE_GROUP, {"group": placed[2].group_id, "to": "slack:#bi"})
-    # While everything joins it, nothing depends on databases.
+    # While all openings join the group, it does not matter which database they read.
     ((late, _),) = fail(1)
     assert not box.notice_groups.may_share(late)
     clock.forward(301)

@@ -1,4 +1,4 @@
-"""Run SQL without SQLAlchemy, where that would take longer for a statement than the database."""
+"""Run SQL on the driver's connection, where SQLAlchemy would take longer for a statement than the database."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ class SqliteStore(Store):
         pending = PendingWrite(insert, ACK_SECONDS, values, on_complete)
         try:
             commit = self._commit or self._start()
-        except Exception as error:  # noqa: BLE001 - the write's, see above
+        except Exception as error:  # noqa: BLE001 - raised by the write
             pending.fail(error)
         else:
             commit.begin(pending)

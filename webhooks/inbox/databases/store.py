@@ -126,7 +126,7 @@ class Store(ABC):
     ) -> PendingWrite[tuple[int, int]]:
         """Let an event wait for its commit, and return the write: its result is the event's id and its duplicates.
 
-        `row` has the values of `insert_event.COLUMNS` without the last one, the time. Every error is the write's.
+        `row` has the values of `insert_event.COLUMNS` without the last one, the time. Errors are raised by the write.
         """
 
     @property

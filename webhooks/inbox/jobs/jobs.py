@@ -77,7 +77,7 @@ class Following:
     lease: float | None = None
 
 
-NONE = Following()
+NO_JOB = Following()
 
 
 class Jobs:
@@ -188,7 +188,7 @@ class Jobs:
         return start_attempt(self._store, job)
 
     def finish(
-        self, job: Job, result: str = "", *, checkpoints: Iterable[Checkpoint] = (), following: Following = NONE
+        self, job: Job, result: str = "", *, checkpoints: Iterable[Checkpoint] = (), following: Following = NO_JOB
     ) -> Job | None:
         """Mark the job as done, with its result in words. Raises LeaseLost, like all endings, if the job was lost.
 
@@ -196,12 +196,12 @@ class Jobs:
         """
         return self._end(job, following, JobState.DONE, "done", result or None, checkpoints=checkpoints)
 
-    def skip(self, job: Job, reason: str, *, following: Following = NONE) -> Job | None:
+    def skip(self, job: Job, reason: str, *, following: Following = NO_JOB) -> Job | None:
         """Mark the job as skipped because of `reason`, and start another one as `finish` does."""
         return self._end(job, following, JobState.SKIPPED, "skipped", reason)
 
     def postpone(
-        self, job: Job, seconds: float, error: str, *, free: bool = False, following: Following = NONE
+        self, job: Job, seconds: float, error: str, *, free: bool = False, following: Following = NO_JOB
     ) -> Job | None:
         """Record a failed attempt, make the job due again in `seconds`, and start another one as `finish` does.
 
