@@ -31,8 +31,8 @@ ENDED.set_result(False)
 class LastingQueue(PollableMethodQueue):  # type: ignore[misc]
     """The calls for the main thread, with a pipe that stays open when the worker has stopped.
 
-    A thread may add one later, such as the one that commits. It writes to a number, which a file of the inbox would
-    have by then.
+    A thread may add one later, such as the one that commits. It writes to a file descriptor, and once that is closed,
+    a file of the inbox may have its number.
     """
 
     def close(self) -> None:
