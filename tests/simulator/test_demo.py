@@ -14,7 +14,16 @@ import twilio.rest
 
 from simulator import Running
 from simulator.demo.console import WIDTH, MessageFeed, format_block
-from simulator.demo.play import WELCOME, CannotStart, check_port, register_webhooks, show_warnings
+from simulator.demo.play import (
+    BEFORE_RECOVERY,
+    RECOVERY_PAUSE,
+    SCENARIO_ENDED,
+    WELCOME,
+    CannotStart,
+    check_port,
+    register_webhooks,
+    show_warnings,
+)
 from webhooks.cli.doctor.local_checks import LocalChecks
 from webhooks.config.settings import Settings
 from webhooks.services import Services
@@ -36,13 +45,14 @@ def test_each_message_is_returned_once(simulator: Running, slack: slack_sdk.WebC
 
 
 def test_output_fits_80_columns() -> None:
-    """Long texts are wrapped, addresses are not broken, and the welcome fits with the longest ports."""
+    """Long texts are wrapped, addresses are not broken, and texts of the demo fit with the longest ports."""
     address = "http://127.0.0.1:8100/#/site/acme/" + "x" * 80
     lines = format_block("Slack", f"{'word ' * 60}\n{address}").splitlines()
     assert [line for line in lines if len(line) > WIDTH] == [f"          {address}"]
     assert all(line.startswith(" " * 10) for line in lines[1:])
     welcome = WELCOME.format(port=65535, simulator_port=65535, log="data/demo.log")
-    assert max(map(len, welcome.splitlines())) <= WIDTH
+    for text in (welcome, BEFORE_RECOVERY.format(seconds=RECOVERY_PAUSE), SCENARIO_ENDED):
+        assert max(map(len, text.splitlines())) <= WIDTH
 
 
 def test_port_in_use_is_named() -> None:
