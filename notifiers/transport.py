@@ -55,6 +55,8 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
     # Bytes of the longest response that is read.
     largest: int = LARGEST
+    # Whether the request may be carried out twice.
+    repeatable: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ class Transport:
     def send(self, request: Request, timeouts: Timeouts | None = None) -> Response:
         """Send the request once, follow no redirect, and return the response, whatever its status.
 
+        A repeatable one is sent again if a connection that was kept ends without a response.
+
         Raises a permanent NotifierError for an invalid URL, one with `sent` False where the request surely was not
         received, and an uncertain one where it was sent and no complete response came back.
         """
@@ -121,8 +125,9 @@ class Transport:
                 try:
                     return self._exchange(kept, place, request, url, limits)
                 except NotifierError as error:
-                    # The service has closed it, and not received the request.
-                    if error.sent is not False:
+                    # The service has closed it, and not received the request; or perhaps it has.
+                    closed = isinstance(error.__cause__, ConnectionError)
+                    if error.sent is not False and not (closed and request.repeatable):
                         raise
             return self._exchange(self._connection(url, proxy, limits), place, request, url, limits)
 

@@ -79,7 +79,8 @@ class Client(WebClient):
         url = f"{self.base_url}{api_method}"
         largest = LARGEST_PAGE if api_method in LISTS else LARGEST
         try:
-            response = self._transport.send(Request("POST", url, sent, body, largest), self._timeouts)
+            request = Request("POST", url, sent, body, largest, repeatable=api_method not in POSTING)
+            response = self._transport.send(request, self._timeouts)
             said = response.json()
             if response.status != 200 or said.get("ok") is not True:
                 raise refusal(response.status, said, response.headers, self._clock())

@@ -8,13 +8,16 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from notifiers import NotifierError
 from notifiers.idle_connections import MOST
+from notifiers.slack.client import Client
 from notifiers.transport import Request, Transport
 from tests.notifiers.raw_server import raw_server, read_head
 from tests.support import certificates
@@ -150,6 +153,57 @@ def test_request_without_a_response_is_not_sent_again() -> None:
             send(transport, url)
         assert caught.value.uncertain
     assert (service.opened, len(service.heads)) == (1, 2)
+
+
+def test_repeatable_request_is_sent_again_on_a_new_connection() -> None:
+    """The end of a kept connection fails no request that may be carried out twice; that of a new one does."""
+    service = Service(OK, b"")
+    with serving(service) as url:
+        transport, edit = Transport("S", keep_seconds=60), Request("GET", url, repeatable=True)
+        assert transport.send(edit).status == 200
+        assert transport.send(edit).status == 200
+        assert (service.opened, len(service.heads)) == (2, 3)
+        service.responses = (b"",)
+        with pytest.raises(NotifierError, match="did not respond"):
+            Transport("S", keep_seconds=60).send(edit)
+        del transport
+    assert service.opened == 3
+
+
+def test_edit_in_slack_is_repeatable_and_a_post_is_not() -> None:
+    """An edit whose kept connection ends is made at once; a post is not repeated, as it may have been received."""
+    received: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        for _ in range(2):
+            request = b""
+            while b"the end" not in request:
+                if not (piece := connection.recv(65536)):
+                    return
+                request += piece
+            received.append(request.split()[1])
+            if len(received) == 2:
+                break
+            connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"ok":true}')
+
+    for method, repeated in (("chat_update", True), ("chat_postMessage", False)):
+        received.clear()
+        with raw_server(serve) as server:
+            transport = Transport("Slack", keep_seconds=60)
+            client = Client(
+                token="x",
+                api_url=f"http://127.0.0.1:{server.port}/",
+                transport=transport,
+                clock=lambda: datetime.now(UTC),
+            )
+            call = partial(getattr(client, method), channel="C1", ts="1.1", text="the end")
+            call()
+            with nullcontext() if repeated else pytest.raises(NotifierError, match="did not respond"):
+                call()
+            # The last connection ends with its transport.
+            del transport, client, call
+            gc.collect()
+        assert len(received) == (3 if repeated else 2)
 
 
 @pytest.mark.parametrize(
