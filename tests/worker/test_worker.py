@@ -403,6 +403,28 @@ def test_result_is_kept_while_the_inbox_is_unavailable(
     assert len(runs) == 1
 
 
+def test_result_is_recorded_by_a_worker_that_stops_while_the_inbox_is_unavailable(
+    inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that was sent is not sent again because the signal to stop came during a moment without a database."""
+    finish, failed = inbox.jobs.finish, threading.Event()
+    errors = [StoreUnavailable("down"), StoreUnavailable("down")]
+
+    def fail_at_first(job: Job, result: str = "", **more: Any) -> Job | None:
+        if errors:
+            worker.stop_claiming()
+            failed.set()
+            raise errors.pop()
+        return finish(job, result, **more)
+
+    monkeypatch.setattr(inbox.jobs, "finish", fail_at_first)
+    worker = working(lambda *_: None)
+    inbox.events.receive(event())
+    assert failed.wait(TIMEOUT)
+    worker.stop(TIMEOUT)
+    assert outcomes(ended(inbox, JobState.DONE)) == ["done"]
+
+
 def test_thread_claims_the_next_job_with_the_end_of_the_last_one(
     inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:

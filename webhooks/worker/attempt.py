@@ -31,6 +31,8 @@ NAME_LENGTH = 100
 # The result of an attempt is dropped if the database is unavailable for longer.
 SETTLE_SECONDS = 600.0
 SETTLE_PAUSE_SECONDS = 1.0
+# The same once the worker stops, within the time that running jobs get: what was sent is to be recorded.
+STOPPING_SECONDS, STOPPING_PAUSE_SECONDS = 5.0, 0.2
 TAKEN_OVER = "%s was taken over by another worker, result dropped"
 # The checkpoint with the limit before the first attempt in addition to the schedule; each of them raises the limit.
 MAX_ATTEMPTS = "max attempts"
@@ -142,7 +144,7 @@ class Attempts:
                 # A message of this job must not be sent again because another job cannot be claimed.
                 log.exception("Cannot claim a job at the end of another one")
             following = NO_JOB
-        return self._insist(job, lambda: self._record(job, ending, following))
+        return self._insist(job, lambda: self._record(job, ending, following), STOPPING_SECONDS)
 
     def _record(self, job: Job, ending: Ending, following: Following) -> Job | None:
         error, seconds, free = ending.error, ending.seconds, ending.free
@@ -162,7 +164,8 @@ class Attempts:
         """Give the job back unfinished."""
         self._insist(job, lambda: self._inbox.jobs.release(job))
 
-    def _insist(self, job: Job, record: Callable[[], Job | None]) -> Job | None:
+    def _insist(self, job: Job, record: Callable[[], Job | None], stopping_seconds: float = 0.0) -> Job | None:
+        """Record until the database is available, or at most for `stopping_seconds` once the worker stops."""
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
             try:
@@ -171,7 +174,10 @@ class Attempts:
                 log.warning(TAKEN_OVER, job_title(job))
                 return None
             except StoreUnavailable:
-                if self._stopping.wait(SETTLE_PAUSE_SECONDS) or time.monotonic() > deadline:
+                if self._stopping.wait(SETTLE_PAUSE_SECONDS):
+                    deadline = min(deadline, time.monotonic() + stopping_seconds)
+                    time.sleep(min(STOPPING_PAUSE_SECONDS, max(0.0, deadline - time.monotonic())))
+                if time.monotonic() >= deadline:
                     log.error("%s ended but could not be recorded, it may run again", job_title(job))  # noqa: TRY400
                     return None
 
