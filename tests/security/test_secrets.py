@@ -70,6 +70,16 @@ def test_beginning_of_a_secret_is_masked_where_a_text_was_cut(end: str) -> None:
     assert Redactor([SECRET])(f"refused: {end}") == "refused: ***"
 
 
+def test_host_of_a_secret_address_is_not_masked() -> None:
+    """Log lines end with hosts; what follows the host is masked where it was cut, of each address on the host."""
+    addresses = [f"hooks.slack.com/services/T0{number}/B0/secret" for number in range(3)]
+    redact = Redactor([*addresses, *(f"https://{one}" for one in addresses), "127.0.0.1:8100/slack/hooks/secret"])
+    for host in ("https://hooks.slack.com", "hooks.slack.com", "hooks.slack.com/", "127.0.0.1", "127.0.0.1:8100"):
+        assert redact(f"refused: {host}") == f"refused: {host}"
+    for end in ("hooks.slack.com/services/T01", "https://hooks.slack.com/services/T02/B…", "127.0.0.1:8100/s"):
+        assert redact(f"refused: {end}") == "refused: ***"
+
+
 def test_texts_without_secrets_are_unchanged() -> None:
     """Short settings are no secrets, and similar words are none."""
     redact = Redactor(["abc", SECRET])

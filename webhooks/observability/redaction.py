@@ -18,6 +18,8 @@ MIN_REFUSED = 8
 # Characters of a secret that are masked if they are the end of a text that was cut, and of its base64.
 MIN_PART = 8
 PERCENT = re.compile("%[0-9A-F]{2}")
+# The host at the beginning of a secret address is not secret, and log lines often end with a host.
+HOST = re.compile(r"(?:https?://)?(?:[a-z0-9-]+\.)+(?:[a-z]{2,}|[0-9]{1,3})(?::[0-9]+)?/")
 
 
 class Redactor:
@@ -27,7 +29,8 @@ class Redactor:
         known = {secret for secret in secrets if len(secret) >= MIN_LENGTH}
         # Longest first: one secret may be part of another.
         self._forms = sorted({form for secret in known for form in _forms(secret)}, key=len, reverse=True)
-        self._beginnings = {secret[:MIN_PART]: secret for secret in known if len(secret) > MIN_PART}
+        longest_first = sorted(known, key=len, reverse=True)
+        self._beginnings = [(secret[:MIN_PART], secret) for secret in longest_first if len(secret) > MIN_PART]
         self._refused = [form for secret in known if len(secret) >= MIN_REFUSED for form in _forms(secret)]
         self._longest = max(map(len, known), default=0)
 
@@ -38,9 +41,9 @@ class Redactor:
             if form in text:
                 text = text.replace(form, MASK)
         tail = text[-self._longest :].rstrip("…") if self._longest else ""
-        for beginning, secret in self._beginnings.items():
+        for beginning, secret in self._beginnings:
             position = tail.rfind(beginning)
-            if position >= 0 and secret.startswith(tail[position:]):
+            if position >= 0 and secret.startswith(tail[position:]) and not _is_host(tail[position:], secret):
                 return text[: len(text) - len(text[-self._longest :]) + position] + MASK
         return text
 
@@ -61,6 +64,11 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self.in_value(item) for item in value]
         return value
+
+
+def _is_host(part: str, secret: str) -> bool:
+    host = HOST.match(secret)
+    return host is not None and len(part) <= host.end()
 
 
 def _forms(secret: str) -> set[str]:
