@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -268,3 +269,25 @@ def test_every_write_is_reported_once(box: Inbox, hold: Callable[[], Any]) -> No
         assert time.monotonic() < deadline, called
         time.sleep(0.005)
     assert sorted(called) == list(range(len(rows)))
+
+
+def test_a_process_that_may_start_no_thread_refuses(box: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system limits the threads; each of the three exists once as soon as there may be more."""
+    started: list[threading.Thread] = []
+    limit, start = 1, threading.Thread.start
+
+    def start_or_refuse(thread: threading.Thread) -> None:
+        if thread.name == "inbox-writer":
+            if len(started) == limit:
+                raise RuntimeError("can't start new thread")
+            started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_or_refuse)
+    for number in range(2):
+        with pytest.raises(StoreUnavailable, match="can't start new thread"):
+            box.store.begin_insert(row(some_event(number))).wait()
+    limit = 100
+    writes = begin(box, [some_event(1), some_event(1)])
+    assert sorted(write.wait()[1] for write in writes) == [0, 1]
+    assert len(started) == batched_inserts.LANES

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from webhooks.errors import StoreUnavailable
 from webhooks.inbox.databases.errors import can_pass, unavailable
 from webhooks.inbox.databases.pending_write import PendingWrite
 from webhooks.inbox.databases.postgres_pool import AcknowledgementPool
@@ -17,6 +18,8 @@ from webhooks.inbox.events import insert_event
 # Events in one statement. Each number of events has a statement of its own, and psycopg prepares up to 100 of them.
 BATCH = 50
 CLOSE_SECONDS = 5.0
+# The threads: for new events, for duplicates, and for the others.
+LANES = 3
 
 
 class PendingInsert(PendingWrite[tuple[int, int]]):
@@ -56,8 +59,13 @@ class BatchedInserts:
 
     def begin(self, pending: PendingInsert) -> None:
         """Let the event wait for its commit; it fails at once if too many wait."""
-        if not self._threads:
-            self._start()
+        try:
+            if len(self._threads) < LANES:
+                self._start()
+        except RuntimeError as error:
+            # The system lets this process start no more threads now.
+            pending.fail(StoreUnavailable(str(error)))
+            return
         self._new.put(pending)
 
     def close(self) -> None:
@@ -70,19 +78,17 @@ class BatchedInserts:
 
     def _start(self) -> None:
         """Start the threads with the first event, because they would not survive a fork."""
+        lanes = (
+            (self._new, BATCH, self._insert_new),
+            (self._copies, BATCH, self._count_copies),
+            (self._others, 1, self._store_one),
+        )
         with self._starting:
-            if not self._threads:
-                lanes = (
-                    (self._new, BATCH, self._insert_new),
-                    (self._copies, BATCH, self._count_copies),
-                    (self._others, 1, self._store_one),
-                )
-                threads = [
-                    threading.Thread(target=self._run, args=lane, name="inbox-writer", daemon=True) for lane in lanes
-                ]
-                for thread in threads:
-                    thread.start()
-                self._threads = threads
+            # Each has one thread: those that were started before an error remain.
+            for lane in lanes[len(self._threads) :]:
+                thread = threading.Thread(target=self._run, args=lane, name="inbox-writer", daemon=True)
+                thread.start()
+                self._threads.append(thread)
 
     def _run(self, waiting: WriteQueue[PendingInsert], most: int, store: Callable[[Batch], Batch]) -> None:
         """Store what waits until the queue is closed; whatever fails is an error of its events."""
