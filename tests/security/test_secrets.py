@@ -73,11 +73,16 @@ def test_beginning_of_a_secret_is_masked_where_a_text_was_cut(end: str) -> None:
 def test_host_of_a_secret_address_is_not_masked() -> None:
     """Log lines end with hosts; what follows the host is masked where it was cut, of each address on the host."""
     addresses = [f"hooks.slack.com/services/T0{number}/B0/secret" for number in range(3)]
-    redact = Redactor([*addresses, *(f"https://{one}" for one in addresses), "127.0.0.1:8100/slack/hooks/secret"])
+    local = "127.0.0.1:8100/slack/hooks/secret"
+    redact = Redactor(
+        [*addresses, *(f"https://{one}" for one in addresses), local, f"http://{local}", "pass.word/12345"]
+    )
     for host in ("https://hooks.slack.com", "hooks.slack.com", "hooks.slack.com/", "127.0.0.1", "127.0.0.1:8100"):
         assert redact(f"refused: {host}") == f"refused: {host}"
     for end in ("hooks.slack.com/services/T01", "https://hooks.slack.com/services/T02/B…", "127.0.0.1:8100/s"):
         assert redact(f"refused: {end}") == "refused: ***"
+    # A password is no address, whatever it looks like.
+    assert redact("refused: pass.wor") == redact("refused: pass.word/1") == "refused: ***"
 
 
 def test_texts_without_secrets_are_unchanged() -> None:

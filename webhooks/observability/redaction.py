@@ -31,6 +31,9 @@ class Redactor:
         self._forms = sorted({form for secret in known for form in _forms(secret)}, key=len, reverse=True)
         longest_first = sorted(known, key=len, reverse=True)
         self._beginnings = [(secret[:MIN_PART], secret) for secret in longest_first if len(secret) > MIN_PART]
+        # Secret addresses are known with and without their scheme; a password may look like the latter.
+        addresses = {secret for secret in known if secret.startswith(("http://", "https://"))}
+        self._addresses = addresses | {address.partition("://")[2] for address in addresses}
         self._refused = [form for secret in known if len(secret) >= MIN_REFUSED for form in _forms(secret)]
         self._longest = max(map(len, known), default=0)
 
@@ -43,7 +46,7 @@ class Redactor:
         tail = text[-self._longest :].rstrip("…") if self._longest else ""
         for beginning, secret in self._beginnings:
             position = tail.rfind(beginning)
-            if position >= 0 and secret.startswith(tail[position:]) and not _is_host(tail[position:], secret):
+            if position >= 0 and secret.startswith(tail[position:]) and not self._is_host(tail[position:], secret):
                 return text[: len(text) - len(text[-self._longest :]) + position] + MASK
         return text
 
@@ -65,10 +68,9 @@ class Redactor:
             return [self.in_value(item) for item in value]
         return value
 
-
-def _is_host(part: str, secret: str) -> bool:
-    host = HOST.match(secret)
-    return host is not None and len(part) <= host.end()
+    def _is_host(self, part: str, secret: str) -> bool:
+        host = HOST.match(secret) if secret in self._addresses else None
+        return host is not None and len(part) <= host.end()
 
 
 def _forms(secret: str) -> set[str]:
