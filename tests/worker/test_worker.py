@@ -291,11 +291,11 @@ def test_heartbeat_keeps_a_long_job(inbox: Inbox, event: Callable[..., Event], w
     seen: list[bool] = []
 
     def run(_: Job, still_mine: Callable[[], bool]) -> None:
-        time.sleep(2.5)
+        time.sleep(4.5)
         seen.append(still_mine())
 
     for _ in range(2):
-        working(run, lease=1)
+        working(run, lease=2)
     inbox.events.receive(event())
     assert outcomes(ended(inbox, JobState.DONE)) == ["done"]
     assert seen == [True]
