@@ -14,10 +14,12 @@ import psutil
 
 from bench import postgres
 from bench.sender import send
-from bench.server import ROOT, TOKEN, environment, serving
+from bench.server import ROOT, TOKEN, await_condition, environment, serving
 from simulator import Config, Running, running
 from simulator.slack.workspace import Channel
 from simulator.world.events import EventRequest, simulate_event
+from webhooks.inbox import Inbox, Migrate
+from webhooks.monitor import history
 
 FAILURES = 200
 TABLEAU_SECONDS = 0.15
@@ -62,28 +64,33 @@ def run() -> None:
 
 
 def _measure(title: str, variables: dict[str, str], *, outage: bool = False) -> None:
-    with tempfile.TemporaryDirectory() as name, running(Config(refresh_seconds=0)) as site:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        running(Config(refresh_seconds=0)) as site,
+        simulated_server(Path(name), site, variables) as (port, process),
+    ):
+        # The failures happen while the server runs; otherwise it would import them as history meanwhile.
+        _await_history(variables.get("DATABASE_URL") or f"sqlite:///{Path(name) / 'inbox.sqlite3'}")
         events = failed_refreshes(site, FAILURES)
         _slow_down(site)
-        with simulated_server(Path(name), site, variables) as (port, process):
-            send(port, events[:1])
-            await_messages(site, 1)
-            first_message = len(site.world.slack.messages)
-            first_call, processor = len(site.world.calls.log), _processor_seconds(process)
-            if outage:
-                site.world.faults.add({"kind": "error", "target": "slack", "code": "service_unavailable"})
-            began = send(port, events[1:])
-            acknowledged = time.time() - began
-            if outage:
-                time.sleep(max(0.0, OUTAGE_SECONDS - acknowledged))
-                site.world.faults.remove()
-                _slow_down(site)
-            await_messages(site, FAILURES)
-            sent = sorted(one.at.timestamp() - began for one in site.world.slack.messages[first_message:])
-            processor = _processor_seconds(process) - processor
-            calls = Counter(
-                f"{one.method} {one.rule}" for one in list(site.world.calls.log)[first_call:] if one.target == "tableau"
-            )
+        send(port, events[:1])
+        await_messages(site, 1)
+        first_message = len(site.world.slack.messages)
+        first_call, processor = len(site.world.calls.log), _processor_seconds(process)
+        if outage:
+            site.world.faults.add({"kind": "error", "target": "slack", "code": "service_unavailable"})
+        began = send(port, events[1:])
+        acknowledged = time.time() - began
+        if outage:
+            time.sleep(max(0.0, OUTAGE_SECONDS - acknowledged))
+            site.world.faults.remove()
+            _slow_down(site)
+        await_messages(site, FAILURES)
+        sent = sorted(one.at.timestamp() - began for one in site.world.slack.messages[first_message:])
+        processor = _processor_seconds(process) - processor
+        calls = Counter(
+            f"{one.method} {one.rule}" for one in list(site.world.calls.log)[first_call:] if one.target == "tableau"
+        )
     print(
         f"{title:<36} acknowledged {acknowledged:5.1f} s, first message {sent[0]:5.2f} s, last {sent[-1]:5.1f} s, "
         f"{sum(calls.values()) / (FAILURES - 1):.2f} REST calls and {processor * 1000 / (FAILURES - 1):.1f} ms of "
@@ -91,6 +98,14 @@ def _measure(title: str, variables: dict[str, str], *, outage: bool = False) -> 
     )
     for call, number in calls.most_common():
         print(f"{number:8d} {call}", flush=True)
+
+
+def _await_history(url: str) -> None:
+    inbox = Inbox.open(url, migrate=Migrate.NEVER)
+    try:
+        await_condition(lambda: (inbox.state.get(history.STATE) or {}).get("complete", False), LIMIT_SECONDS)
+    finally:
+        inbox.close()
 
 
 def failed_refreshes(site: Running, number: int) -> list[dict[str, Any]]:

@@ -18,8 +18,6 @@ MIN_REFUSED = 8
 # Characters of a secret that are masked if they are the end of a text that was cut, and of its base64.
 MIN_PART = 8
 PERCENT = re.compile("%[0-9A-F]{2}")
-# The host at the beginning of a secret address is not secret, and log lines often end with a host.
-HOST = re.compile(r"(?:https?://)?(?:[a-z0-9-]+\.)+(?:[a-z]{2,}|[0-9]{1,3})(?::[0-9]+)?/")
 
 
 class Redactor:
@@ -69,8 +67,12 @@ class Redactor:
         return value
 
     def _is_host(self, part: str, secret: str) -> bool:
-        host = HOST.match(secret) if secret in self._addresses else None
-        return host is not None and len(part) <= host.end()
+        """Return whether a beginning of a secret is only the host of an address: log lines often end with a host."""
+        if secret not in self._addresses:
+            return False
+        start = secret.find("://") + 3 if "://" in secret else 0
+        end = secret.find("/", start) + 1
+        return len(part) <= end and "@" not in secret[:end]
 
 
 def _forms(secret: str) -> set[str]:
