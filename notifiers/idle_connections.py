@@ -30,7 +30,7 @@ class Idle(NamedTuple, Generic[C]):
 class IdleConnections(Generic[C]):
     """Connections that are used again within `seconds`; 0 uses none again. Thread-safe.
 
-    All are closed if this object is no longer referenced, and at the end of the process.
+    All are closed when this object is freed, and at the end of the process.
     """
 
     def __init__(self, seconds: float) -> None:

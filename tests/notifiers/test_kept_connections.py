@@ -232,7 +232,7 @@ def test_connection_with_a_rest_of_a_response_is_not_used_again(response: bytes)
 
 
 def test_connections_are_few_and_closed_with_their_transport() -> None:
-    """A few are kept; all are closed when their transport is no longer used."""
+    """A few are kept; all are closed with their transport."""
     together = threading.Barrier(MOST + 2)
 
     def serve(connection: socket.socket) -> None:

@@ -81,7 +81,7 @@ def test_host_of_a_secret_address_is_not_masked() -> None:
         assert redact(f"refused: {host}") == f"refused: {host}"
     for end in ("hooks.slack.com/services/T01", "https://hooks.slack.com/services/T02/B…", "127.0.0.1:8100/s"):
         assert redact(f"refused: {end}") == "refused: ***"
-    # A password is no address, whatever it looks like.
+    # Also a password that looks like an address.
     assert redact("refused: pass.wor") == redact("refused: pass.word/1") == "refused: ***"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,16 +17,16 @@ if TYPE_CHECKING:
     from webhooks.services import Services
 
 
-class VisitorRequest:
+class VisitorRequest(ABC):
     """A request at the time `now`, of a visitor who may be limited to sites and projects."""
 
     services: Services
     now: datetime
 
     @property
+    @abstractmethod
     def person(self) -> Visitor:
-        """The visitor."""
-        raise NotImplementedError
+        """Return the visitor."""
 
     @cached_property
     def inbox(self) -> VisibleInbox:

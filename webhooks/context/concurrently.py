@@ -16,7 +16,7 @@ T = TypeVar("T")
 def concurrently(function: Callable[[], T]) -> Iterator[Future[T]]:
     """Run the function in a thread, give its future, and wait for its end; log lines have the ids of the caller's.
 
-    It is no executor's thread, because the end of the process would wait for one, also while its request hangs.
+    An executor is not used: the end of the process would wait for its thread, also while a request hangs.
     """
     future: Future[T] = Future()
     context = copy_context()

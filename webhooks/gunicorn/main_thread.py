@@ -119,15 +119,16 @@ class DeferredResponses:
 
     def seconds_left(self) -> float:
         """Return the time until the first response has to be sent."""
-        first = next(iter(self._waiting.values()), None)
+        first = self._first()
         return REQUEST_SECONDS if first is None else max(0.0, first.deadline - time.monotonic())
 
     def expire(self, now: float) -> None:
         """Respond to those whose time is over."""
-        for exchange in list(self._waiting.values()):
-            if exchange.deadline > now:
-                return
-            self._respond(exchange)
+        while (first := self._first()) is not None and first.deadline <= now:
+            self._respond(first)
+
+    def _first(self) -> Exchange | None:
+        return next(iter(self._waiting.values()), None)
 
     def _respond_to_all(self) -> None:
         self._called = False

@@ -196,7 +196,7 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
                 self.poller.unregister(connection.sock)
 
     def close(self, connection: Any) -> None:
-        """Close a connection, whatever it is doing."""
+        """Close a connection in any state."""
         self._unwatch(connection)
         self.nr_conns -= 1
         connection.close()

@@ -206,7 +206,7 @@ def test_only_so_many_events_wait(box: Inbox, hold: Callable[[], Any]) -> None:
 
 
 def test_abandoned_event_is_left_out(box: Inbox, hold: Callable[[], Any]) -> None:
-    """An event whose sender was refused meanwhile is not stored, so that it is no duplicate when it comes again."""
+    """An event whose sender was refused meanwhile is not stored: when it comes again, it is new."""
     abandoned, other = some_event(1), some_event(2)
     with hold():
         writes = begin(box, [abandoned, other])

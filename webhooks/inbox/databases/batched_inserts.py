@@ -28,7 +28,7 @@ class PendingInsert(PendingWrite[tuple[int, int]]):
     __slots__ = ("deadline", "values")
 
     def __init__(self, values: Sequence[Any], timeout: float, on_complete: Callable[[], None] | None = None) -> None:
-        # Batches insert the values; there is no operation.
+        # Batches insert the values, so the operation never runs.
         super().__init__(lambda _: (0, 0), timeout, on_complete=on_complete)
         self.values = values
         self.deadline = time.monotonic() + timeout
