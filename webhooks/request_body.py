@@ -1,4 +1,4 @@
-"""The body of a request with an event, within its limit, in any of the codings that programs use."""
+"""The body of a request within its limit, in the codings that programs use: of events, the API and agents."""
 
 from __future__ import annotations
 
@@ -23,17 +23,36 @@ if TYPE_CHECKING:
 # "deflate" is zlib's format, https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1.2
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
-TOO_LARGE = f"The body exceeds {MAX_BYTES // 1024} KiB."
+TOO_LARGE = f"The body is larger than {MAX_BYTES // 1024} KiB."
 
 
 class UnsupportedEncoding(UnsupportedMediaType):
     """415 with the accepted codings, https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16."""
 
+    def __init__(self, description: str, accepted: str = "gzip, deflate") -> None:
+        super().__init__(description)
+        self._accepted = accepted
+
     def get_headers(
         self, environ: WSGIEnvironment | None = None, scope: dict[str, Any] | None = None
     ) -> list[tuple[str, str]]:
         """Return the headers of the response."""
-        return [*super().get_headers(environ, scope), ("Accept-Encoding", "gzip, deflate")]
+        return [*super().get_headers(environ, scope), ("Accept-Encoding", self._accepted)]
+
+
+def coding_of(environ: WSGIEnvironment) -> str:
+    """Return the content coding of a request in lower case; empty if the body is as it is."""
+    coding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
+    return "" if coding == "identity" else coding
+
+
+def require_uncompressed(environ: WSGIEnvironment) -> None:
+    """Raise UnsupportedEncoding for a compressed body.
+
+    Neither browsers nor the services that sign their requests send one, and a signature is about the bytes as sent.
+    """
+    if coding := coding_of(environ):
+        raise UnsupportedEncoding(f"The content encoding {coding[:30]!r} is not supported here.", "identity")
 
 
 def read_body(request: Request) -> bytes:
@@ -42,8 +61,8 @@ def read_body(request: Request) -> bytes:
     Raises UnsupportedEncoding, RequestEntityTooLarge, RequestTimeout if it ends early, and BadRequest.
     """
     environ = request.environ
-    coding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
-    if coding not in {"", "identity", *WINDOW_BITS}:
+    coding = coding_of(environ)
+    if coding not in {"", *WINDOW_BITS}:
         raise UnsupportedEncoding("The content encoding is not supported; send JSON as it is, or with gzip or deflate.")
     announced = environ.get("CONTENT_LENGTH") or ""
     if announced and not announced.isdecimal():

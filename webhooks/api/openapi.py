@@ -47,7 +47,7 @@ ERRORS_OF_ACTS = {
     "400": "The body is not JSON",
     "409": "The state of the object does not permit this",
     "413": "The body has more than 64 KiB",
-    "415": "The content type is not application/json",
+    "415": "The content type is not application/json, or the content encoding neither gzip nor deflate",
 }
 
 

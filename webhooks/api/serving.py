@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_origin
 
 from flask import Response, request
 from pydantic import ValidationError
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
 from webhooks.access import visitors
 from webhooks.api import strict_json
@@ -19,8 +19,8 @@ from webhooks.api.operations import Operation
 from webhooks.api.parameters import Parameters
 from webhooks.clock import utc_now
 from webhooks.errors import StoreUnavailable, UnknownIncident
-from webhooks.event import MAX_BYTES
-from webhooks.problem import problem
+from webhooks.problem import problem, problem_of
+from webhooks.request_body import read_body
 from webhooks.validation import describe_values
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def respond_or_refuse(carry_out: Callable[[], Response]) -> Response:
     except visitors.TooManyFailures as error:
         response = problem(429, str(error))
         response.headers["Retry-After"] = str(max(1, round(error.seconds)))
+    except HTTPException as error:
+        response = problem_of(error)
     except UnknownIncident:
         response = problem(404, "There is no incident with this number.")
     except StoreUnavailable as error:
@@ -131,24 +133,15 @@ def _is_list(annotation: Any) -> bool:
 
 
 def _body() -> Mapping[str, Any]:
-    """Return the JSON object of the request. Raises Refused."""
+    """Return the JSON object of the request. Raises Refused, and the errors of `read_body`."""
     require_json()
     try:
-        found = strict_json.load(read_body() or b"{}")
+        found = strict_json.load(read_body(request) or b"{}")
     except strict_json.NotStrict as error:
         raise Refused(400, f"{error}.") from None
     if not isinstance(found, dict):
         raise Refused(422, "The body is not a JSON object.")
     return found
-
-
-def read_body() -> bytes:
-    """Return the body of the request. Raises RequestEntityTooLarge, as Werkzeug does for most large bodies."""
-    body = request.get_data()
-    # Without Content-Length, it may stop reading there without an error.
-    if len(body) >= MAX_BYTES and request.environ["wsgi.input"].read(1):
-        raise RequestEntityTooLarge
-    return body
 
 
 def require_json() -> None:

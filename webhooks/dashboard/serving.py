@@ -31,6 +31,7 @@ from webhooks.dashboard.routes import Route
 from webhooks.dashboard.visit import LARGEST_ID, Visit
 from webhooks.errors import StoreUnavailable, UnknownIncident
 from webhooks.problem import problem_of, wants_page
+from webhooks.request_body import require_uncompressed
 
 if TYPE_CHECKING:
     from webhooks.services import Services
@@ -123,10 +124,8 @@ def _dispatch(visit: Visit, route: Route, parts: Mapping[str, Any]) -> Response:
             return _ask_to_sign_in(visit, route)
         if not visitors.permits(visit.visitor.role, route.role):
             raise Forbidden(f"Your role is {visit.visitor.role}; this needs the role {route.role}.")
-    # Browsers do not add a program's token by themselves.
-    has_token = visit.visitor is not None and visit.visitor.kind == "token"
-    if route.method == "POST" and not has_token and not visitors.is_same_origin(visit.request):
-        raise Forbidden("The request does not come from a page of this server.")
+    if route.method == "POST":
+        _check_post(visit)
     _refuse_nul(visit, parts)
     is_shared = visit.visitor is not None and route.method == "GET" and route.role != "public"
     if is_shared and "X-Poll" in visit.request.headers and (known := _find_rendered(visit)):
@@ -145,6 +144,15 @@ def _dispatch(visit: Visit, route: Route, parts: Mapping[str, Any]) -> Response:
     if is_shared:
         _share(visit, Rendered(time.monotonic(), mark, version, body))
     return _with_version(visit, version, body)
+
+
+def _check_post(visit: Visit) -> None:
+    """Raise Forbidden for a request from another page, and UnsupportedEncoding for a compressed form."""
+    # Browsers do not add a program's token by themselves.
+    has_token = visit.visitor is not None and visit.visitor.kind == "token"
+    if not has_token and not visitors.is_same_origin(visit.request):
+        raise Forbidden("The request does not come from a page of this server.")
+    require_uncompressed(visit.request.environ)
 
 
 def _refuse_nul(visit: Visit, parts: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from werkzeug.exceptions import (
 from notifiers.twilio.replies import Fields, is_signed, parse_fields
 from webhooks.observability.logs import LogLimiter
 from webhooks.problem import problem_of
+from webhooks.request_body import require_uncompressed
 
 # Bytes of a form of Twilio.
 MAX_FORM = 64 * 1024
@@ -42,7 +43,11 @@ class Refusals:
 
 
 def read_body(limit: int) -> bytes:
-    """Return the raw body. Raises RequestEntityTooLarge, RequestTimeout if it ends early, and BadRequest."""
+    """Return the raw body.
+
+    Raises UnsupportedEncoding, RequestEntityTooLarge, RequestTimeout if it ends early, and BadRequest.
+    """
+    require_uncompressed(request.environ)
     request.max_content_length = limit
     try:
         body = request.get_data(cache=False)
@@ -50,7 +55,7 @@ def read_body(limit: int) -> bytes:
         if len(body) >= limit:
             raise RequestEntityTooLarge  # noqa: TRY301 - handled like Werkzeug's own
     except RequestEntityTooLarge as error:
-        raise RequestEntityTooLarge(f"The body exceeds {limit // 1024} KiB.") from error
+        raise RequestEntityTooLarge(f"The body is larger than {limit // 1024} KiB.") from error
     except (ClientDisconnected, OSError) as error:
         raise RequestTimeout("The body ended early.") from error
     except Exception as error:

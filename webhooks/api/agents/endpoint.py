@@ -10,9 +10,10 @@ from flask import Response, request
 from webhooks.api.agents import protocol
 from webhooks.api.agents.tools import TOOLS
 from webhooks.api.call import Call, Refused
-from webhooks.api.serving import authorize, parse, read_body, require_json, respond_or_refuse
+from webhooks.api.serving import authorize, parse, require_json, respond_or_refuse
 from webhooks.clock import utc_now
 from webhooks.errors import UnknownIncident
+from webhooks.request_body import read_body
 
 if TYPE_CHECKING:
     from webhooks.services import Services
@@ -32,7 +33,7 @@ def respond(services: Services) -> Response:
 
 def _respond(call: Call) -> Response:
     try:
-        asked = protocol.parse(read_body(), request.headers.get("MCP-Protocol-Version", ""))
+        asked = protocol.parse(read_body(request), request.headers.get("MCP-Protocol-Version", ""))
         if asked.is_notification:
             return Response(status=202)
         return _json(protocol.result(asked, _result(call, asked)), 200)
