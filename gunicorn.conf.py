@@ -277,9 +277,8 @@ def post_worker_init(worker):
 
 def defer_responses(worker, services):
     """Let events wait for their commit without a thread, unless traced: a span cannot be left and entered again."""
-    worker.defers = lambda request: (
-        request.startswith(REQUEST_LINES) and services.inbox.events.begins_at_once and TRACING.tracer is None
-    )
+    services.inbox.events  # noqa: B018 - opened
+    worker.defers = lambda request: request.startswith(REQUEST_LINES) and TRACING.tracer is None
 
 
 def start_alone(services):

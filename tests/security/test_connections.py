@@ -5,12 +5,13 @@ from __future__ import annotations
 import fcntl
 import json
 import socket
+import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ import pytest
 
 from tests.acceptance.test_load import children
 from tests.support.server import CREDENTIAL, GUNICORN, TOKEN, Server, serving, wait_for
+from webhooks.inbox import Inbox
 
 # Tableau gives up after this time, which is much less than any deadline of the server.
 ACKNOWLEDGED_SECONDS = 3.0
@@ -114,22 +116,49 @@ def test_events_are_acknowledged_meanwhile(server: Server, count: int, start: by
     assert median(seconds for _, seconds in responses) < ACKNOWLEDGED_SECONDS
 
 
+def require_waiting(server: Server, count: int) -> None:
+    """Let events be refused, all of them after their time and not one after the other; /healthz responds meanwhile."""
+    with ThreadPoolExecutor(count) as senders:
+        began = time.monotonic()
+        sent = [senders.submit(acknowledge, server, number) for number in range(count)]
+        with connect(server) as health:
+            health.sendall(HEALTH + b"Connection: close\r\n\r\n")
+            assert health.makefile("rb").readline()[9:12] == b"200"
+        assert not all(one.done() for one in sent)
+        assert {one.result()[0] for one in sent} == {"503"}
+        assert time.monotonic() - began < DEADLINE_SECONDS
+
+
 def test_a_locked_database_stops_nothing_else(tmp_path: Path) -> None:
     """All senders get their 503 at the same time, /healthz responds meanwhile, and then events are stored again."""
     with serving(tmp_path, CREDENTIAL, WORKER_THREADS="0", WEB_CONCURRENCY="2") as server:
         # Each process has the database open.
         wait_for(lambda: {acknowledge(server, number)[0] for number in range(20)} == {"200"})
-        with ExitStack() as stack:
-            lock = stack.enter_context((tmp_path / "inbox.sqlite3.lock").open("a"))
+        with (tmp_path / "inbox.sqlite3.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            senders = stack.enter_context(ThreadPoolExecutor(150))
-            sent = [senders.submit(acknowledge, server, number) for number in range(150)]
-            with connect(server) as health:
-                health.sendall(HEALTH + b"Connection: close\r\n\r\n")
-                assert health.makefile("rb").readline()[9:12] == b"200"
-            assert not any(one.done() for one in sent)
-            assert {one.result()[0] for one in sent} == {"503"}
+            require_waiting(server, 150)
         assert acknowledge(server, 0)[0] == "200"
+
+
+def test_a_database_that_was_locked_before_the_start_stops_nothing_else(tmp_path: Path) -> None:
+    """No process has it open yet: the same holds, and then events are stored."""
+    file = tmp_path / "inbox.sqlite3"
+    Inbox.open(f"sqlite:///{file}").close()
+    shell = sqlite3.connect(file, isolation_level=None)
+    shell.execute("PRAGMA locking_mode=EXCLUSIVE")
+    shell.execute("BEGIN EXCLUSIVE")
+    with serving(tmp_path, CREDENTIAL, path="/healthz", WORKER_THREADS="0", WEB_CONCURRENCY="2") as server:
+        require_waiting(server, 150)
+        shell.close()
+        wait_for(lambda: acknowledge(server, 0)[0] == "200")
+
+
+def test_a_database_server_that_accepts_and_is_silent_stops_nothing_else(tmp_path: Path) -> None:
+    """PostgreSQL's port is open, but the connection is never completed."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1000) as listener:
+        more = {"DATABASE_URL": f"postgresql://a:b@127.0.0.1:{listener.getsockname()[1]}/c", "WORKER_THREADS": "0"}
+        with serving(tmp_path, CREDENTIAL, path="/healthz", WEB_CONCURRENCY="2", **more) as server:
+            require_waiting(server, 150)
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,15 @@ class Server:
 
 @contextmanager
 def serving(
-    folder: Path, simulated: Mapping[str, str], *, command: Sequence[str] = GUNICORN, port: int = 0, **more: str
+    folder: Path,
+    simulated: Mapping[str, str],
+    *,
+    command: Sequence[str] = GUNICORN,
+    port: int = 0,
+    path: str = "/readyz",
+    **more: str,
 ) -> Iterator[Server]:
-    """Start a server whose files are in `folder`, and stop it at the end.
+    """Start a server whose files are in `folder`, wait until it responds 200 at `path`, and stop it at the end.
 
     `simulated` are the variables for Tableau, Slack and Twilio, `more` any others. `command` is what Python runs;
     `{port}` in it is the port, a free one unless `port` is given.
@@ -88,7 +94,7 @@ def serving(
         process = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True)
         server = Server(f"http://127.0.0.1:{port}", environment, log, process)
         try:
-            wait_until_ready(server)
+            wait_until_ready(server, path)
             wait_for(lambda: log.read_bytes()[written:].count(b"Booting worker") >= processes, what="all processes")
             yield server
         finally:
@@ -106,19 +112,19 @@ def kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def is_ready(server: Server) -> bool:
-    """Return whether /readyz responds 200; fails if the server has ended."""
+def is_ready(server: Server, path: str = "/readyz") -> bool:
+    """Return whether it responds 200 at the path; fails if the server has ended."""
     assert server.process.poll() is None, server.log.read_text()
     try:
-        return requests.get(f"{server.url}/readyz", timeout=2).status_code == 200
+        return requests.get(f"{server.url}{path}", timeout=2).status_code == 200
     except (requests.ConnectionError, requests.Timeout):
         return False
 
 
-def wait_until_ready(server: Server) -> None:
-    """Wait until /readyz responds 200; fail with the server's log."""
+def wait_until_ready(server: Server, path: str = "/readyz") -> None:
+    """Wait until it responds 200 at the path; fail with the server's log."""
     try:
-        wait_for(lambda: is_ready(server), seconds=90, what="the server to be ready")
+        wait_for(lambda: is_ready(server, path), seconds=90, what="the server to be ready")
     except AssertionError as error:
         raise AssertionError(f"{error}: {server.log.read_text()}") from None
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -21,6 +24,7 @@ from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.inbox.databases import raw_sql
+from webhooks.inbox.databases.postgres_connection import BoundedConnection
 from webhooks.inbox.jobs.due_jobs import BY_URGENCY
 from webhooks.inbox.jobs.jobs import Following
 from webhooks.job import Job, JobState
@@ -163,6 +167,37 @@ def test_database_down_at_start(server: Server, opened: Callable[..., Inbox], ev
         box.events.receive(event())
     server.start()
     assert not box.events.receive(event()).duplicate
+
+
+# What a server sends when it has accepted a connection: no password is needed, it is writable, and ready.
+READY = (
+    b"R\0\0\0\x08\0\0\0\0"
+    + b"".join(
+        b"S" + (len(name + value) + 6).to_bytes(4, "big") + name + b"\0" + value + b"\0"
+        for name, value in ((b"in_hot_standby", b"off"), (b"default_transaction_read_only", b"off"))
+    )
+    + b"Z\0\0\0\x05I"
+)
+
+
+def test_server_that_is_silent_after_the_connection_is_left_in_time() -> None:
+    """As PgBouncer is, which accepts connections while PostgreSQL cannot be reached."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        def accept() -> None:
+            connection = stack.enter_context(listener.accept()[0])
+            assert connection.recv(4096)
+            connection.sendall(READY)
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        options: dict[str, object] = {"host": "127.0.0.1", "port": listener.getsockname()[1], "sslmode": "disable"}
+        began = time.monotonic()
+        with pytest.raises(psycopg.OperationalError, match="did not respond within 0.2 s"):
+            BoundedConnection.connect(**options, target_session_attrs="read-write", connect_timeout=0.2)
+        thread.join()
+        assert time.monotonic() - began < IN_TIME
 
 
 @pytest.mark.second_stage

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,25 @@ def test_open_transaction_of_a_shell_refuses_events_in_time(
     shell.execute("ROLLBACK")
     shell.close()
     assert box.events.receive(event()).id
+
+
+@pytest.mark.usefixtures("patient")
+def test_events_wait_without_a_thread_until_the_database_is_opened(
+    sqlite_url: str, opened: Callable[..., Inbox], event: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another program has locked the database since before the server opened it, the main thread goes on."""
+    opened(sqlite_url).close()
+    monkeypatch.setattr("webhooks.inbox.databases.sqlite.BUSY_MILLISECONDS", 0)
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None) as shell:
+        shell.execute("PRAGMA locking_mode=EXCLUSIVE")
+        shell.execute("BEGIN EXCLUSIVE")
+        box = opened(sqlite_url)
+        monkeypatch.setattr("webhooks.inbox.databases.sqlite.BUSY_MILLISECONDS", 1000 * IN_TIME)
+        began = time.monotonic()
+        pending = [box.events.begin(event()) for _ in range(20)]
+        assert time.monotonic() - began < IN_TIME
+    shell.close()
+    assert [one.wait().id for one in pending] == list(range(1, 21))
 
 
 @pytest.mark.usefixtures("patient")

@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,9 @@ T = TypeVar("T")
 
 BATCH = 100
 CLOSE_SECONDS = 5.0
+# For a lock that no commit needs, and the pause between two attempts.
+LOCK_SECONDS = 2.0
+LOCK_PAUSE_SECONDS = 0.005
 
 
 class GroupCommit:
@@ -35,11 +39,19 @@ class GroupCommit:
     SQLite's own waiting is a sleep loop that can starve a writer; a queue in front of `flock` keeps the slowest commit
     near the median (docs/decisions/002-group-commit.md). A commit is written to disk when the lock is free again
     (docs/decisions/036-sync-after-the-commit.md). `files` raise StoreUnavailable if what is committed may be lost,
-    because another program changed them.
+    because another program changed them. `open_database` is called before each batch; it raises StoreUnavailable while
+    the database cannot be used.
     """
 
-    def __init__(self, connect: Callable[[], Connection], lock_file: Path, files: SqliteFiles) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        lock_file: Path,
+        files: SqliteFiles,
+        open_database: Callable[[], None],
+    ) -> None:
         self._connect = connect
+        self._open_database = open_database
         self._lock_file = lock_file
         self._files = files
         self._lock: TextIO | None = None
@@ -106,8 +118,10 @@ class GroupCommit:
     def _prepare(self) -> tuple[TextIO, Connection]:
         """Check the files, open what is not open, and return the lock and the connection. Raises StoreUnavailable.
 
-        Done by the writer thread, so that a missing folder or a full disk is an error of this write.
+        Done by the writer thread, so that a missing folder or a full disk is an error of this write, and no request
+        waits for another program that has locked the database.
         """
+        self._open_database()
         # Before the commit as well: it may end with a checkpoint, after which an overwritten file looks right.
         self._files.verify()
         self._lock = self._lock or open_lock(self._lock_file)
@@ -205,6 +219,24 @@ def _driver(connection: Connection) -> Any:
 def open_lock(path: Path) -> TextIO:
     """Open the lock file; a new one is private, because every process that can read it can hold the lock."""
     return open(path, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+@contextmanager
+def locked_soon(file: TextIO) -> Iterator[None]:
+    """Hold the same lock. Raises StoreUnavailable if another process holds it for long, such as one that migrates."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise StoreUnavailable(f"{file.name} is locked by another process") from None
+            time.sleep(LOCK_PAUSE_SECONDS)
+    try:
+        yield
+    finally:
+        fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
 
 @contextmanager

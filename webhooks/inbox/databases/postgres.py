@@ -143,10 +143,6 @@ class PostgresStore(Store):
         self._inserts.begin(pending)
         return pending
 
-    @property
-    def inserts_at_once(self) -> bool:
-        return True
-
     def start_attempt(self, job: Job) -> float | None:
         now, values = self.wall_sql()
         row = self.run(postgres_start(now), (*values, *own(job)))

@@ -24,9 +24,11 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         """Open a connection, and use no prepared statements on it if it leads through a pooler.
 
         In PgBouncer's transaction mode each transaction may use another session, where a statement that was prepared
-        before does not exist, https://www.pgbouncer.org/features.html
+        before does not exist, https://www.pgbouncer.org/features.html. A pooler accepts a connection before it has one
+        to PostgreSQL, so `connect_timeout` holds for the first response as well.
         """
         connection = super().connect(conninfo, **options)
+        connection.timeout = float(options.get("connect_timeout", cls.timeout))
         try:
             row = connection.execute("SELECT pg_backend_pid()").fetchone()
             connection.rollback()
@@ -35,6 +37,7 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         except BaseException:
             connection.close()
             raise
+        connection.timeout = cls.timeout
         if connection.pooled:
             connection.prepare_threshold = None
         return connection

@@ -20,10 +20,10 @@ from webhooks.errors import StoreUnavailable
 from webhooks.inbox import migrate
 from webhooks.inbox.databases import sqlite_clock
 from webhooks.inbox.databases.errors import translated
-from webhooks.inbox.databases.group_commit import GroupCommit, locked, open_lock
+from webhooks.inbox.databases.group_commit import GroupCommit, locked_soon, open_lock
 from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.databases.pending_write import PendingWrite
-from webhooks.inbox.databases.sqlite_files import SqliteFiles, uri
+from webhooks.inbox.databases.sqlite_files import BUSY_SECONDS, SqliteFiles, uri
 from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Store
 from webhooks.inbox.events import insert_event
 from webhooks.inbox.jobs.attempt_sql import AttemptEnd, sqlite_end, sqlite_start
@@ -31,8 +31,7 @@ from webhooks.job import Job
 
 T = TypeVar("T")
 
-# For writers other than this server, such as a shell; the server's own writers wait in a queue.
-BUSY_MILLISECONDS = 1500
+BUSY_MILLISECONDS = int(1000 * BUSY_SECONDS)
 # Between checks for commits of other processes; a check takes 20 µs.
 LISTEN_SECONDS = 0.015
 # Between checks whether another program has changed the files, while nothing is written; each commit checks as well.
@@ -93,7 +92,7 @@ class SqliteStore(Store):
             connection.execute("PRAGMA journal_size_limit=67108864")
             connection.text_factory = TEXT
 
-        self._starting = threading.Lock()
+        self._starting, self._watching = threading.Lock(), threading.Lock()
         self._commit: GroupCommit | None = None
 
     def after_fork(self) -> None:
@@ -101,13 +100,13 @@ class SqliteStore(Store):
         PARENT_CONNECTIONS.extend([self._readers.pool, self._commit, self._files.anchor])
         self._readers.dispose(close=False)
         self._files = SqliteFiles(self._path, self._known)
-        self._starting = threading.Lock()
+        self._starting, self._watching = threading.Lock(), threading.Lock()
         self._commit = None
 
     def ensure_ready(self) -> None:
         super().ensure_ready()
         if self._files.anchor is None:
-            with self._starting, translated():
+            with self._watching, translated():
                 if self._files.anchor is None:
                     self._files.watch()
         if self._offset is None and self._fixed is None and sqlite_clock.boot_id():
@@ -149,15 +148,11 @@ class SqliteStore(Store):
         pending = PendingWrite(insert, ACK_SECONDS, values, on_complete)
         try:
             commit = self._commit or self._start()
-        except Exception as error:  # noqa: BLE001 - raised by the write
+        except StoreUnavailable as error:
             pending.fail(error)
         else:
             commit.begin(pending)
         return pending
-
-    @property
-    def inserts_at_once(self) -> bool:
-        return self._commit is not None
 
     def start_attempt(self, job: Job) -> float | None:
         def start(connection: Connection) -> float | None:
@@ -216,7 +211,7 @@ class SqliteStore(Store):
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
-        with self._connected() as connection, open_lock(self._lock_file) as lock, locked(lock):
+        with self._connected() as connection, open_lock(self._lock_file) as lock, locked_soon(lock):
             # Only effective in an empty file: the space of deleted rows can then be returned in small steps.
             connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
@@ -270,11 +265,19 @@ class SqliteStore(Store):
         self._files.close()
 
     def _start(self) -> GroupCommit:
-        """Start the writer with the first write, because threads do not survive a fork."""
-        self.ensure_ready()
+        """Start the writer with the first write, because threads do not survive a fork.
+
+        It opens the database as well: that may take longer than an event may wait. Raises StoreUnavailable.
+        """
         with self._starting:
-            self._commit = self._commit or GroupCommit(self._writer.connect, self._lock_file, self._files)
-        return self._commit
+            if self._commit is None:
+                connect = self._writer.connect
+                try:
+                    self._commit = GroupCommit(connect, self._lock_file, self._files, self.ensure_ready)
+                except RuntimeError as error:
+                    # The system lets this process start no more threads now.
+                    raise StoreUnavailable(str(error)) from error
+            return self._commit
 
     def _now(self) -> float:
         return self._wall() if self._offset is None else time.monotonic() + self._offset

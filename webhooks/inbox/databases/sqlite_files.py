@@ -19,6 +19,8 @@ ADVICE = (
     "Events are refused until this is repaired: stop the server, restore the inbox (docs/howto/backup.md), and start "
     "the server again"
 )
+# To wait for writers other than this server, such as a shell; the server's own writers wait in a queue.
+BUSY_SECONDS = 1.5
 # The write-ahead log and its index belong to the database as long as one connection is open.
 SUFFIXES = ("", "-wal", "-shm")
 # https://www.sqlite.org/fileformat2.html#the_database_header
@@ -81,7 +83,8 @@ class SqliteFiles:
         """Remember which files are open now. Raises StoreUnavailable or OSError."""
         # Before the query: other processes store events meanwhile.
         known = self._known.newest
-        anchor = sqlite3.connect(uri(self._path, create=False), uri=True, check_same_thread=False)
+        address = uri(self._path, create=False)
+        anchor = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
         try:
             # A copy made by VACUUM INTO has no log yet; the first query opens it.
             anchor.execute("PRAGMA journal_mode=WAL").fetchall()
@@ -95,7 +98,8 @@ class SqliteFiles:
             self._remember_state()
         except sqlite3.Error as error:
             anchor.close()
-            raise StoreUnavailable(f"{self._path} cannot be used: {error}. {ADVICE}") from error
+            advice = "" if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY else f". {ADVICE}"
+            raise StoreUnavailable(f"{self._path} cannot be used: {error}{advice}") from error
         except BaseException:
             anchor.close()
             raise

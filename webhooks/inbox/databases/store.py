@@ -127,12 +127,8 @@ class Store(ABC):
         """Let an event wait for its commit, and return the write: its result is the event's id and its duplicates.
 
         `row` has the values of `insert_event.COLUMNS` without the last one, the time. Errors are raised by the write.
+        This never waits for the database, also if it is not open yet: another thread opens it.
         """
-
-    @property
-    def inserts_at_once(self) -> bool:
-        """Return whether `begin_insert` returns without waiting."""
-        return False
 
     @abstractmethod
     def start_attempt(self, job: Job) -> float | None:

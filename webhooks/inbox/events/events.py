@@ -81,17 +81,11 @@ class Events:
     def begin(self, event: Event, on_complete: Callable[[], None] | None = None) -> PendingReceipt:
         """Let the event wait for its commit, and return what will be its receipt; every error is raised by that.
 
-        `on_complete` is called once, by another thread, and must return at once. Without waiting for anything this
-        returns only if `begins_at_once`.
+        `on_complete` is called once, by another thread, and must return at once. This waits for nothing.
         """
         fields = (event.event_type, event.resource_luid, event.resource_name, event.site_luid)
         row = (event.fingerprint, event.body, *map(_searchable, fields))
         return PendingReceipt(self._store.begin_insert(row, on_complete), self._receipt)
-
-    @property
-    def begins_at_once(self) -> bool:
-        """Return whether `begin` returns without waiting: the database is open, and can queue what is stored."""
-        return self._store.inserts_at_once
 
     def _receipt(self, outcome: Callable[[], tuple[int, int]]) -> Receipt:
         try:
