@@ -37,6 +37,7 @@ SECOND_STAGE = tuple(
         "simulator/test_page.py",
         "sites/test_sites.py",
         "worker/test_processes.py",
+        "worker/test_uncertain_commits.py",
     )
 )
 

@@ -6,6 +6,7 @@ import random
 import socket
 import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
@@ -17,7 +18,8 @@ CHUNK = 1 << 16
 class CuttingProxy:
     """A proxy for the PostgreSQL in `folder`; use it with `with`.
 
-    While `share` is above 0, that share of the requests is the last one of its connection.
+    While `share` is above 0, that share of the requests is the last one of its connection. `cut_at` cuts the connection
+    of a certain one.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -27,6 +29,16 @@ class CuttingProxy:
         self._listener = socket.socket(socket.AF_UNIX)
         self.share = 0.0
         self.cuts = 0
+        self._pattern, self._executed = b"", True
+        self._before_cut: Callable[[], None] = lambda: None
+
+    def cut_at(self, pattern: bytes, *, executed: bool, before: Callable[[], None] = lambda: None) -> None:
+        """Cut the connection at the next request that contains `pattern`, after a call of `before`.
+
+        The database gets the request only if it is to be `executed`.
+        """
+        self._executed, self._before_cut = executed, before
+        self._pattern = pattern
 
     def __enter__(self) -> Self:
         self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="proxy-")))
@@ -57,12 +69,17 @@ class CuttingProxy:
     def _forward(self, source: socket.socket, target: socket.socket, *, requests: bool = False) -> None:
         with suppress(OSError):
             while data := source.recv(CHUNK):
+                executed = True
                 cut = requests and self._random.random() < self.share
+                if requests and self._pattern and self._pattern in data:
+                    cut, executed, self._pattern = True, self._executed, b""
+                    self._before_cut()
                 if cut:
                     self.cuts += 1
                     # The client gets no response; the database has the whole request and commits.
                     source.shutdown(socket.SHUT_RDWR)
-                target.sendall(data)
+                if executed:
+                    target.sendall(data)
                 if cut:
                     break
         for end in (source, target):

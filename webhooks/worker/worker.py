@@ -128,6 +128,9 @@ class Worker:
                 lane.queue.put(None)
         for thread in (thread for _, threads in lanes for thread in threads):
             thread.join(max(0.0, deadline - time.monotonic()))
+        with suppress(StoreUnavailable):
+            for found in self._inbox.jobs.uncertain_claims.find(self.name):
+                self._attempts.release(found.job)
         for claimed in self._claims:
             log.warning("%s did not finish in time and is given back", job_title(claimed.job))
             self._give_back(claimed)
@@ -149,6 +152,7 @@ class Worker:
             began, more = time.monotonic(), False
             try:
                 work = self._inbox.jobs.work()
+                self._queue_found_jobs()
                 more = work.urgent and self._claim_urgent()
                 if self._wake_due():
                     more, work = True, self._inbox.jobs.work()
@@ -176,6 +180,12 @@ class Worker:
         self._woken_at = now
         self._tick()
         return self._inbox.incidents.wake() + self._inbox.outages.wake() > 0
+
+    def _queue_found_jobs(self) -> None:
+        """Queue the jobs that this worker has claimed without having learned of it."""
+        for found in self._inbox.jobs.uncertain_claims.find(self.name):
+            lane = self._reserved if found.urgent and not self._claims.count(self._reserved) else self._normal
+            self._claims.queue(found.job, lane, found.claimed_at)
 
     def _claim_urgent(self) -> bool:
         """Claim urgent jobs for the reserved thread and for other idle threads; return whether there were any.
@@ -264,6 +274,8 @@ class Worker:
                 claimed.job = self._inbox.jobs.start(claimed.job)
         except (LeaseLost, StoreUnavailable) as error:
             log.warning("%s could not be started: %s", job_title(claimed.job), error)
+            if isinstance(error, StoreUnavailable):
+                self._give_back(claimed)
             return None
         if not claimed.still_mine():
             return None

@@ -255,8 +255,10 @@ def test_next_due_job_is_claimed_with_the_end_of_the_previous_one(box: Inbox, pl
     assert (again.id, again.attempts, again.max_attempts) == (third.id, 2, 21)
     assert box.jobs.skip(again, "tested", following=Following(lease=30)) is None
     box.jobs.claim("me", 1, 30)
+    # Repeated because the worker did not learn that it was committed.
+    assert box.jobs.finish(first, following=Following(lease=30)) is None
     with pytest.raises(LeaseLost):
-        box.jobs.finish(first, following=Following(lease=30))
+        box.jobs.skip(first, "late", following=Following(lease=30))
     clock.forward(61)
     assert box.jobs.work() == Work(urgent=True, due=True, unplanned=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from webhooks.clock import from_timestamp
 from webhooks.errors import LeaseLost
@@ -23,6 +23,9 @@ LOST = "lost"
 RELEASED = "released"
 
 INSERT_ATTEMPT = insert(attempts)
+RECORDED = select(attempts.c.id).where(
+    *(attempts.c[name] == bindparam(name) for name in ("job_id", "number", "worker", "started_at", "outcome"))
+)
 
 
 def end_attempt(
@@ -51,9 +54,18 @@ def end_attempt(
     rows = tuple(checkpoint_row(store, one) for one in checkpoints)
     end = AttemptEnd(job, state, outcome, error, seconds, more, start, rows)
     ended, started_at = store.end_attempt(end, then)
-    if not ended:
+    if not ended and not _is_recorded(store, end):
         raise LeaseLost(f"job {job.id} belongs to another worker now")
     return None if start is None or started_at is None else replace(start, started_at=from_timestamp(started_at))
+
+
+def _is_recorded(store: Store, end: AttemptEnd) -> bool:
+    """Return whether the attempt has ended this way already: the connection was lost after the commit."""
+    if end.started_at is None:
+        return False
+    job = end.job
+    values = {"job_id": job.id, "number": job.attempts, "worker": job.owner, "started_at": end.started_at}
+    return store.scalar(RECORDED, {**values, "outcome": end.outcome}) is not None
 
 
 def start_attempt(store: Store, job: Job) -> Job:

@@ -19,6 +19,7 @@ from webhooks.inbox.jobs.attempts import RELEASED, end_attempt, start_attempt
 from webhooks.inbox.jobs.dead_letters import DeadLetters
 from webhooks.inbox.jobs.due_jobs import BY_URGENCY, DueJobs
 from webhooks.inbox.jobs.tables import OPEN, jobs
+from webhooks.inbox.jobs.uncertain_claims import UncertainClaims
 from webhooks.inbox.records import event_of, job_of
 from webhooks.job import OPEN_STATES, Checkpoint, Job, JobState
 
@@ -86,6 +87,7 @@ class Jobs:
     def __init__(self, store: Store, events: Events, dead_letters: DeadLetters) -> None:
         self._store, self._events = store, events
         self._due_jobs = DueJobs(store, dead_letters)
+        self.uncertain_claims = UncertainClaims(store)
 
     def work(self) -> Work:
         """Return what there is to do for a worker, with one query."""
@@ -121,13 +123,15 @@ class Jobs:
                 return planned, []
             return planned, self.claim(owner, room, lease, start=start, urgent=urgent, known_due=known_due)
 
-        def plan_and_claim(connection: Connection) -> tuple[int, list[dict[str, Any]]]:
-            now = self._store.begin_claim(connection)
-            planned = self._events.insert_plans(connection, plans, now=now, rules_version=rules_version)
-            return planned, self._due_jobs.claim(connection, owner, room, lease, start=start, now=now, urgent=urgent)
+        with self.uncertain_claims.watch(lease) as runs:
 
-        planned, rows = self._store.write(plan_and_claim)
-        return planned, _claimed(rows)
+            def plan_and_claim(connection: Connection) -> int:
+                now = self._store.begin_claim(connection)
+                planned = self._events.insert_plans(connection, plans, now=now, rules_version=rules_version)
+                runs.append(self._due_jobs.claim(connection, owner, room, lease, start=start, now=now, urgent=urgent))
+                return planned
+
+            return self._store.write(plan_and_claim), _claimed(runs[-1])
 
     def claim(
         self,
@@ -151,12 +155,17 @@ class Jobs:
         def any_due(connection: Connection) -> bool:
             return connection.execute(query, {"now": self._store.now(connection)}).first() is not None
 
-        def claim(connection: Connection) -> list[dict[str, Any]]:
-            now = self._store.begin_claim(connection)
-            return self._due_jobs.claim(connection, owner, limit, lease, start=start, now=now, urgent=urgent)
-
         # Read without a lock first, so that idle workers do not delay writers.
-        return _claimed(self._store.write(claim)) if known_due or self._store.read(any_due) else []
+        if not known_due and not self._store.read(any_due):
+            return []
+        with self.uncertain_claims.watch(lease) as runs:
+
+            def claim(connection: Connection) -> None:
+                now = self._store.begin_claim(connection)
+                runs.append(self._due_jobs.claim(connection, owner, limit, lease, start=start, now=now, urgent=urgent))
+
+            self._store.write(claim)
+            return _claimed(runs[-1])
 
     def waiting_names(self, event: Event) -> list[str]:
         """Return the names of the resources of events of this type and site whose jobs run or are due."""
@@ -220,14 +229,14 @@ class Jobs:
         lease, owner = following.lease, job.owner
         if lease is None or owner is None:
             return end_attempt(self._store, job, state, outcome, error, start=following.job, **more)
-        claimed: list[dict[str, Any]] = []
+        with self.uncertain_claims.watch(lease) as runs:
 
-        def claim(connection: Connection, now: float) -> None:
-            self._store.begin_claim(connection)
-            claimed[:] = self._due_jobs.claim(connection, owner, 1, lease, start=1, now=now, urgent=False)
+            def claim(connection: Connection, now: float) -> None:
+                self._store.begin_claim(connection)
+                runs.append(self._due_jobs.claim(connection, owner, 1, lease, start=1, now=now, urgent=False))
 
-        end_attempt(self._store, job, state, outcome, error, then=claim, **more)
-        return next(iter(_claimed(claimed)), None)
+            end_attempt(self._store, job, state, outcome, error, then=claim, **more)
+            return next(iter(_claimed(runs[-1] if runs else [])), None)
 
 
 def _claimed(rows: Iterable[Mapping[str, Any]]) -> list[Job]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, or_, select
 
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox.databases.store import Store
@@ -49,8 +49,10 @@ class Sessions:
         def acquire(connection: Connection) -> bool:
             now = self._store.now_sql()
             values = row.values(key=key, owner=owner, until=now + LOCK_SECONDS)
-            free = values.on_conflict_do_update(index_elements=["key"], set_=new, where=locks.c.until <= now)
-            return connection.execute(free.returning(locks.c.owner)).scalar() == owner
+            # It is the owner already if the connection was lost during the commit, after which this is repeated.
+            free = or_(locks.c.until <= now, locks.c.owner == owner)
+            take = values.on_conflict_do_update(index_elements=["key"], set_=new, where=free)
+            return connection.execute(take.returning(locks.c.owner)).scalar() == owner
 
         while not self._store.write(acquire):
             if time.monotonic() > deadline:
