@@ -22,7 +22,7 @@ from webhooks.inbox.databases import batched_inserts
 from webhooks.inbox.databases.pending_write import PendingWrite
 from webhooks.inbox.databases.write_queue import CAPACITY
 
-pytestmark = [pytest.mark.postgres, pytest.mark.usefixtures("patient")]
+pytestmark = [pytest.mark.postgres, pytest.mark.usefixtures("patient", "patient_with_locks")]
 
 Write = PendingWrite[tuple[int, int]]
 INSERT = "INSERT INTO events (fingerprint, body, event_type, received_at) VALUES (%s, '{}', 'Held', 0)"
@@ -32,6 +32,13 @@ END_WAITING = (
     "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
     "WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
+
+
+@pytest.fixture
+def patient_with_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let statements wait for another transaction, so that what comes meanwhile shares the next one."""
+    monkeypatch.setattr(batched_inserts, "BATCH_LOCK_MILLISECONDS", 60_000)
+    monkeypatch.setattr(batched_inserts, "LOCK_MILLISECONDS", 60_000)
 
 
 @pytest.fixture
@@ -142,6 +149,33 @@ def test_duplicate_of_a_held_event_waits_alone(
         assert [write.wait()[1] for write in writes[1:3]] == [1, 0]
         await_waits(observer, 1)
     assert [writes[0].wait(), writes[3].wait()] == [(first[0], 1), (first[0], 2)]
+
+
+@pytest.mark.parametrize("change", ["UPDATE events SET state = 1 WHERE fingerprint = %s", INSERT])
+def test_events_that_a_hung_transaction_holds_refuse_no_others(
+    change: str,
+    box: Inbox,
+    hold: Callable[[], Any],
+    connect: Callable[[], psycopg.Connection[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Such as one of a machine that has lost its power: only their own copies wait, and are stored when it ends."""
+    changed, first, last = some_event(0), some_event(1), some_event(2)
+    if change != INSERT:
+        begin(box, [changed])[0].wait()
+    holder = connect()
+    with holder.transaction(force_rollback=True):
+        holder.execute(change, (changed.fingerprint,))
+        with hold():
+            monkeypatch.setattr(batched_inserts, "BATCH_LOCK_MILLISECONDS", 20)
+            monkeypatch.setattr(batched_inserts, "LOCK_MILLISECONDS", 5)
+            writes = begin(box, [first, changed, changed, last])
+        assert [writes[number].wait()[1] for number in (0, 3)] == [0, 0]
+        with pytest.raises(StoreUnavailable, match="did not commit"):
+            writes[1].outcome()
+    # The copy that was refused may be counted, because the database may have been asked for it just then.
+    before = 0 if change == INSERT else 1
+    assert writes[2].wait()[1] in {before, before + 1}
 
 
 def test_mistakes_do_not_affect_the_rest_of_the_batch(box: Inbox, hold: Callable[[], Any]) -> None:

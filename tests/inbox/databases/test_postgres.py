@@ -194,7 +194,7 @@ def test_server_that_is_silent_after_the_connection_is_left_in_time() -> None:
         thread.start()
         options: dict[str, object] = {"host": "127.0.0.1", "port": listener.getsockname()[1], "sslmode": "disable"}
         began = time.monotonic()
-        with pytest.raises(psycopg.OperationalError, match="did not respond within 0.2 s"):
+        with pytest.raises(psycopg.OperationalError, match=r"did not respond within 0\.2 s"):
             BoundedConnection.connect(**options, target_session_attrs="read-write", connect_timeout=0.2)
         thread.join()
         assert time.monotonic() - began < IN_TIME

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from psycopg.errors import LockNotAvailable
+
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox.databases.errors import can_pass, unavailable
 from webhooks.inbox.databases.pending_write import PendingWrite
@@ -18,6 +20,8 @@ from webhooks.inbox.events import insert_event
 # Events in one statement. Each number of events has a statement of its own, and psycopg prepares up to 100 of them.
 BATCH = 50
 CLOSE_SECONDS = 5.0
+# The wait for another transaction that has stored or changed the same event, of a batch and of an event on its own.
+BATCH_LOCK_MILLISECONDS, LOCK_MILLISECONDS = 300, 50
 # The threads: for new events, for duplicates, and for the others.
 LANES = 3
 
@@ -41,9 +45,9 @@ class BatchedInserts:
     """Inserts all events that wait and are new by one statement, which is its own transaction; one at a time.
 
     Duplicates are counted by another thread in the same way. What neither could store is stored by a third one, event
-    by event: mistakes and their batch, and duplicates whose row another transaction holds. `prepare` is called before
-    each batch, and raises StoreUnavailable while the database is not ready. `wall_sql` returns the SQL of the time and
-    its values.
+    by event: the batches of mistakes, those of events that another transaction holds, and duplicates whose row one
+    holds. `prepare` is called before each batch, and raises StoreUnavailable while the database is not ready.
+    `wall_sql` returns the SQL of the time and its values.
     """
 
     def __init__(
@@ -110,12 +114,12 @@ class BatchedInserts:
     def _insert_new(self, batch: Batch) -> Batch:
         """Insert the events that are new and return them, and pass the others on."""
         now, values = self._wall_sql()
-        statement = insert_event.insert_missing(len(batch), now)
+        statement = insert_event.insert_missing(len(batch), now, BATCH_LOCK_MILLISECONDS)
         values = (*values, *(value for pending in batch for value in pending.values))
         try:
             inserted = self._pool.execute(statement, values, _seconds_left(batch))
         except Exception as error:
-            if can_pass(error):
+            if can_pass(error) and not isinstance(error, LockNotAvailable):
                 raise
             for pending in batch:
                 self._others.put(pending)
@@ -154,11 +158,16 @@ class BatchedInserts:
         return settled
 
     def _store_one(self, batch: Batch) -> Batch:
-        """Store an event or count its duplicate."""
+        """Store an event or count its duplicate; while another transaction holds it, let the others come first."""
         (pending,) = batch
         now, values = self._wall_sql()
-        statement = insert_event.upsert("%s", now)
-        ((event_id, duplicates),) = self._pool.execute(statement, (*pending.values, *values), _seconds_left(batch))
+        statement, values = insert_event.upsert_soon(now, LOCK_MILLISECONDS), (*pending.values, *values)
+        try:
+            ((event_id, duplicates),) = self._pool.execute(statement, values, _seconds_left(batch))
+        except LockNotAvailable:
+            # Again, until its sender is refused.
+            self._others.put(pending)
+            return []
         pending.result = (event_id, duplicates)
         return batch
 

@@ -43,7 +43,10 @@ class AcknowledgementPool:
     def execute(
         self, statement: str, values: Sequence[Any], timeout: float, *, rolled_back: bool = False
     ) -> list[tuple[Any, ...]]:
-        """Return the rows that the statement returns. Raises StoreUnavailable, or psycopg's error for a mistake."""
+        """Return the rows that the statement returns. Raises StoreUnavailable.
+
+        Raises psycopg's error for a mistake, and LockNotAvailable from a statement that limits its wait for locks.
+        """
         deadline = time.monotonic() + timeout
         pool = self._pool or self._open()
         failure: Exception | None = None
@@ -54,6 +57,8 @@ class AcknowledgementPool:
                 connection.timeout = max(LEAST_SECONDS, deadline - time.monotonic())
                 with connection.transaction(force_rollback=True) if rolled_back else nullcontext():
                     rows = connection.execute(statement, values).fetchall()
+            except psycopg.errors.LockNotAvailable:
+                raise
             except psycopg.Error as error:
                 if lost_session(error):
                     connection.close()

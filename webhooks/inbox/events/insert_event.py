@@ -7,6 +7,9 @@ from functools import cache
 COLUMNS = ("fingerprint", "body", "event_type", "resource_luid", "resource_name", "site_luid", "received_at")
 # The name of the sequence is looked up once in a statement.
 NEXT_ID = "nextval((SELECT pg_get_serial_sequence('events', 'id')::regclass))"
+# Limits how long a statement waits in PostgreSQL for another transaction that has stored or changed the same event.
+# Set within the statement, so that it ends with it.
+LOCK_TIMEOUT = "set_config('lock_timeout', '{milliseconds}', true) AS lock_timeout"
 
 
 @cache
@@ -18,6 +21,17 @@ def upsert(placeholder: str, now: str) -> str:
     values = [now if column == "received_at" else placeholder for column in COLUMNS]
     return (
         f"INSERT INTO events ({', '.join(COLUMNS)}, state) VALUES ({', '.join(values)}, 0) "  # noqa: S608 - our own names
+        "ON CONFLICT (fingerprint) DO UPDATE SET duplicates = events.duplicates + 1 RETURNING id, duplicates"
+    )
+
+
+@cache
+def upsert_soon(now: str, milliseconds: int) -> str:
+    """Return the same statement for PostgreSQL; it waits so long while another transaction holds the event."""
+    values = [now if column == "received_at" else "%s" for column in COLUMNS]
+    return (
+        f"INSERT INTO events ({', '.join(COLUMNS)}, state) SELECT {', '.join(values)}, 0 "  # noqa: S608 - our own names
+        f"FROM {LOCK_TIMEOUT.format(milliseconds=milliseconds)} "
         "ON CONFLICT (fingerprint) DO UPDATE SET duplicates = events.duplicates + 1 RETURNING id, duplicates"
     )
 
@@ -40,17 +54,19 @@ def insert_new(count: int) -> str:
 
 
 @cache
-def insert_missing(count: int, now: str) -> str:
+def insert_missing(count: int, now: str, milliseconds: int) -> str:
     """Return the statement that stores in PostgreSQL what is new of `count` events, and returns ids and fingerprints.
 
     The values of `now` come first, then those of the events. The events get ids in this order, but are inserted in the
-    order of their fingerprints: statements with the same events then wait for each other, and never in a circle.
+    order of their fingerprints: statements with the same events then wait for each other, and never in a circle. The
+    statement fails if it waits longer than `milliseconds` for one of them.
     """
     names = ", ".join(COLUMNS[:-1])
     row = f"({', '.join('%s' for _ in COLUMNS[:-1])})"
     return (
         f"INSERT INTO events (id, received_at, {names}, state) SELECT id, {now}, {names}, 0 FROM "  # noqa: S608 - our own names
-        f"(SELECT {NEXT_ID} AS id, given.* FROM (VALUES {', '.join([row] * count)}) AS given ({names})) AS numbered "
+        f"(SELECT {NEXT_ID} AS id, given.* FROM {LOCK_TIMEOUT.format(milliseconds=milliseconds)}, "
+        f"(VALUES {', '.join([row] * count)}) AS given ({names})) AS numbered "
         "ORDER BY fingerprint, id ON CONFLICT (fingerprint) DO NOTHING RETURNING id, fingerprint"
     )
 
