@@ -13,7 +13,7 @@ from notifiers.apprise import AppriseConfig
 from notifiers.config import Config, Variable
 from notifiers.console import ConsoleConfig
 from notifiers.errors import CannotEdit, CannotReply, NotifierError, PartlyDelivered, Undelivered
-from notifiers.kinds import KINDS, Destination, Notifiers, parse_destination
+from notifiers.kinds import KINDS, Destination, Notifiers, UnknownKind, parse_destination
 from notifiers.limits import Limit, Operation
 from notifiers.message import (
     Button,
@@ -68,6 +68,7 @@ __all__ = [
     "TwilioConfig",
     "Undelivered",
     "Unknown",
+    "UnknownKind",
     "Upkeep",
     "Variable",
     "map_texts",

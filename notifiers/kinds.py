@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from functools import cached_property
 from threading import Lock
 from typing import Self
@@ -36,6 +38,22 @@ KINDS: dict[str, type[Notifier]] = {
 }
 
 
+# What people write instead of the name of a kind.
+OTHER_NAMES = {
+    "mail": "email",
+    "e-mail": "email",
+    "smtp": "email",
+    "sms": "twilio",
+    "phone": "twilio",
+    "pd": "pagerduty",
+}
+PHONE = re.compile(r"\+[\d ()/.-]{5,}")
+
+
+class UnknownKind(ValueError):
+    """A text that begins like no destination."""
+
+
 @dataclass(frozen=True)
 class Destination:
     """A kind of notifier and an address of this kind; `to` None is the configured default address."""
@@ -50,11 +68,32 @@ class Destination:
 def parse_destination(text: str) -> Destination:
     """Return the destination that `kind` or `kind:address` names. Raises ValueError that shows a valid one."""
     kind, colon, to = (part.strip() for part in text.partition(":"))
+    several = [part.strip() for part in text.split(",")]
+    if len(several) > 1 and all(part.partition(":")[0] in KINDS for part in several):
+        written = ", ".join(f'"{part}"' for part in several)
+        raise ValueError(f"{text!r} names several destinations. Write a list: [{written}]")
     if kind not in KINDS:
-        raise ValueError(f"{text!r} is not a destination. Start with one of: {', '.join(KINDS)}")
+        if meant := _meant(text):
+            raise ValueError(f"{text!r} is not a destination. Did you mean {meant}?")
+        raise UnknownKind(f"{text!r} is not a destination. Start with one of: {', '.join(KINDS)}")
     if colon and not to:
         raise ValueError(f"{text!r} has no address after the colon. Write {kind} for the default address")
     return Destination(kind, KINDS[kind].parse_address(to) if to else None)
+
+
+def _meant(text: str) -> str:
+    """Return the destinations that a text without a known kind probably means, in quotes; empty if none is similar."""
+    kind, _, to = (part.strip() for part in text.partition(":"))
+    if kind.startswith("#"):
+        kinds, to = ["slack"], text.strip()
+    elif "@" in kind:
+        kinds, to = ["email", "slack"], text.strip()
+    elif PHONE.fullmatch(kind):
+        kinds, to = ["twilio"], text.strip()
+    else:
+        kinds = [OTHER_NAMES.get(kind.casefold(), "")]
+        kinds = kinds if kinds[0] else get_close_matches(kind.casefold(), KINDS, n=1, cutoff=0.7)
+    return " or ".join(f'"{one}:{to}"' if to else f'"{one}"' for one in kinds)
 
 
 class Notifiers(Mapping[str, Notifier]):

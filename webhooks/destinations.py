@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from notifiers import KINDS, Notifiers, parse_destination
+from notifiers import KINDS, Notifiers, UnknownKind, parse_destination
 
 DEFAULT = "default"
 OWNER, PROJECT_OWNER = "owner", "project_owner"
@@ -55,7 +55,7 @@ def normalize(text: str) -> str:
         raise ValueError(f"{ROUTES} is for notify in rules and watches; name a channel, for example slack:#bi")
     try:
         return str(parse_destination(text))
-    except ValueError as error:
+    except UnknownKind as error:
         raise ValueError(f"{error}; or {DEFAULT}, {OWNER} or {PROJECT_OWNER}") from None
 
 

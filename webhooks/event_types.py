@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from webhooks.spelling import closest
+
 Severity = Literal["info", "good", "warning", "bad"]
 RefreshOutcome = Literal["started", "succeeded", "failed"]
 
@@ -50,6 +52,8 @@ BRIDGE_REFRESH_FAILED = "BridgeRefreshFailed"
 
 # Characters of an unknown type that are looked at.
 MAX_NAME = 200
+# Letters of the end of a type, such as Failed, that mean all types that end so.
+MIN_END = 6
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
@@ -219,6 +223,18 @@ RULE_EVENT_TYPES: Mapping[str, EventType] = MappingProxyType({**EVENT_TYPES, **J
 
 _VERBS: Mapping[str, Severity] = {one.verb: one.severity for one in _DOCUMENTED}
 _OUTCOMES: Mapping[str, RefreshOutcome] = {one.verb: one.refresh for one in _DOCUMENTED if one.refresh}
+
+
+def meant_types(name: str) -> tuple[str, ...]:
+    """Return the event types that a misspelt name probably means: `Refresh failed` all that end with `RefreshFailed`.
+
+    Empty if none is similar.
+    """
+    letters = re.sub(r"[\W_]", "", name[:MAX_NAME]).casefold()
+    if len(letters) >= MIN_END and (ends := [one for one in RULE_EVENT_TYPES if one.casefold().endswith(letters)]):
+        return tuple(ends)
+    found = closest(name, RULE_EVENT_TYPES)
+    return (found,) if found else ()
 
 
 def event_type(name: str) -> EventType:

@@ -89,8 +89,9 @@ class SlackNotifier(Notifier):
     def parse_address(text: str) -> str:
         """Return the channel (`#name` or an id such as C0123), or the person's id or e-mail address in lower case."""
         if not ADDRESS.fullmatch(text):
+            channel = f"#{text} for the channel" if ADDRESS.fullmatch(f"#{text}") else "#channel"
             raise ValueError(
-                f"{text!r} is not an address in Slack. Write #channel, an id such as C0123, or an e-mail address"
+                f"{text!r} is not an address in Slack. Write {channel}, an id such as C0123, or an e-mail address"
             )
         return text.lower() if "@" in text else text
 

@@ -218,8 +218,8 @@ def acted(world: World) -> dict[str, int]:
 def first_events(world: World) -> dict[str, int]:
     """Two events, planned by the rules of the project."""
     (world.folder / "rules.toml").write_bytes((ROOT / "rules.toml").read_bytes())
-    world.receive("WorkbookCreated", resource_name="Sales", site_luid=SITE)
-    number = world.receive("WorkbookRefreshFailed", resource_name="Month End Close", site_luid=SITE)
+    world.receive("WorkbookCreated", resource_name="Quarterly Review", site_luid=SITE)
+    number = world.receive("WorkbookRefreshFailed", resource_name="Sales", site_luid=SITE)
     world.inbox.events.plan(world.services.planner.jobs)
     for job in world.inbox.jobs.claim("host:1:docs", 10, 60):
         world.inbox.jobs.finish(job)

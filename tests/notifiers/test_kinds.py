@@ -53,9 +53,9 @@ def test_parse_destination_knows_kind_and_address(text: str, destination: Destin
     [
         ("", "one of: slack, slack_webhook, teams, email, twilio, pagerduty, post, apprise, console"),
         ("discord:#x", "one of: slack, slack_webhook"),
-        ("#finance", "one of: slack"),
+        ("#finance", 'Did you mean "slack:#finance"'),
         ("slack:", "Write slack for the default"),
-        ("slack:finance", "#channel"),
+        ("slack:finance", "Write #finance for the channel"),
         ("slack:#a b", "#channel"),
         ("slack:@ann", "e-mail address"),
         ("twilio:5550100", "country code"),

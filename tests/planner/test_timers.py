@@ -60,7 +60,7 @@ def test_time_of_day_without_a_zone_is_in_that_of_the_server() -> None:
         ("25:00", {}, "neither an interval nor a time of day"),
         ("15m", {"zone": "UTC"}, "has neither a zone nor days"),
         ("08:00", {"zone": "Europe"}, "'Europe' is not a time zone"),
-        ("08:00", {"days": "monday"}, "'monday' is not a weekday"),
+        ("08:00", {"days": "moonday"}, "'moonday' is not a weekday"),
     ],
 )
 def test_mistakes_are_found_when_the_handler_is_registered(when: str, options: dict[str, str], words: str) -> None:

@@ -39,7 +39,7 @@ def test_rules_without_digest_have_none() -> None:
         ('at = "08:00"', 'notify is missing; for example notify = "slack:#bi"'),
         ('at = "25:00"\nnotify = "console"', "'25:00' is not a time of day"),
         ('at = 8\nnotify = "console"', "8 is not a time of day"),
-        ('at = "08:00"\ndays = "monday"\nnotify = "console"', "'monday' is not a weekday"),
+        ('at = "08:00"\ndays = "moonday"\nnotify = "console"', "'moonday' is not a weekday"),
         ('at = "08:00"\nnotify = "slack:bi bi"', "is not an address in Slack"),
         ('at = "08:00"\nnotify = "owner"', "owner is for messages about one content; name a channel"),
         ('at = "08:00"\nnotify = "email:owner"', "email:owner is for messages about one content"),

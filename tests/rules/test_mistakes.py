@@ -48,6 +48,7 @@ def warnings(where: dict[str, Any], on: str | list[str] = "WorkbookCreated") -> 
         ({"project": "^Finance$"}, 'did you mean "Finance"?'),
         ({"project": "Finance/"}, 'slash, which no path of a project does; did you mean "Finance/*"?'),
         ({"project": "/Finance"}, 'did you mean "Finance"?'),
+        ({"project": "not Finance"}, 'does not exclude anything; did you mean "!Finance"?'),
         # Values that the field cannot have.
         ({"luid": "99"}, 'resource_luid: "99" is not a LUID, such as'),
         ({"luid": "Sales*"}, 'resource_luid: "Sales*" is not a LUID'),
@@ -141,3 +142,30 @@ notify = "slack"
         'rule 1 "One" (line 9)',
         'rule 2 "Two" (line 15)',
     ]
+
+
+@pytest.mark.parametrize(
+    ("on", "action", "warning"),
+    [
+        (
+            "FlowRunFailed",
+            "refresh",
+            'rule 1 "A" (line 4): refresh: does nothing for FlowRunFailed; it is for workbooks',
+        ),
+        ("WorkbookDeleted", "tag", "tag: does nothing for WorkbookDeleted; it is for workbooks and data sources and"),
+        ("*RefreshFailed", "refresh", ""),
+        ("Label*", "tag", ""),
+        ("Unknown", "refresh", ""),
+    ],
+)
+def test_action_for_no_selected_event_type_is_a_warning(on: str, action: str, warning: str, actions: Actions) -> None:
+    """An action that can never do anything for the event types of its rule is reported."""
+    value = "true" if action == "refresh" else '["late"]'
+    rules = parse(f'[[rule]]\nname = "A"\non = "{on}"\n{action} = {value}\n', actions)
+    found = " ".join(one for one in rules.warnings if "does nothing" in one)
+    assert warning in found if warning else not found
+
+
+def test_end_of_several_event_types_is_meant_as_a_pattern() -> None:
+    """`Refresh failed` is no event type; all that end with these words are suggested."""
+    assert warnings({}, "Refresh failed") == ["Refresh failed is not a known event type; did you mean *RefreshFailed?"]

@@ -42,6 +42,8 @@ def holds(where: dict[str, object], at: str) -> bool:
         ({"hour": ["0-6", "20-23", "!21"]}, "2026-01-30T20:30:00Z", False),
         ({"hour": ["0-6", "20-23", "!21"]}, "2026-01-30T19:30:00Z", True),
         ({"hour": "0-23", "day": "fri"}, "yesterday", False),
+        ({"day": ["Monday", "Thursday - Saturday"]}, "2026-01-30T12:00:00Z", True),
+        ({"day": "!Friday"}, "2026-01-30T12:00:00Z", False),
     ],
 )
 def test_times_are_those_of_the_zone(where: dict[str, object], at: str, expected: bool) -> None:
@@ -52,7 +54,7 @@ def test_times_are_those_of_the_zone(where: dict[str, object], at: str, expected
 @pytest.mark.parametrize(
     ("where", "error"),
     [
-        ({"day": "monday"}, "day: 'monday' is not a weekday"),
+        ({"day": "weekend"}, "day: 'weekend' is not a weekday; did you mean \"sat,sun\"?"),
         ({"day": 1}, "day: 1 should be text in quotes"),
         ({"hour": 24}, "hour: '24' is not an hour; write 8"),
         ({"hour": "8:00"}, "hour: '8:00' is not an hour"),

@@ -74,12 +74,16 @@ def test_a_retry_promises_no_number_of_attempts() -> None:
 
 
 def test_only_failed_attempts_are_counted_as_failed() -> None:
-    """An attempt that a stopping worker released did not fail."""
+    """An attempt that a stopping worker released, or that has to wait, did not fail."""
     job = replace(JOB, attempts=2)
     made = (attempt(1, "later"), attempt(2, "released"))
     assert wording.next_attempt(JobRecord(job, made), NOW) == "1 failed attempt, next one due now"
-    released = JobRecord(replace(JOB, attempts=1), (attempt(1, "released"),))
-    assert wording.next_attempt(released, NOW) == "next one due now"
+    for outcome in ("released", "waiting"):
+        other = JobRecord(replace(JOB, attempts=1), (attempt(1, outcome),))
+        assert wording.next_attempt(other, NOW) == "next one due now"
+        assert wording.event_summary(EventRecord(EVENT, "planned", 0, (other,)), NOW) == [
+            ("waiting (next one due now)", "retrying")
+        ]
 
 
 def test_failed_attempts_are_counted_from_the_last_replay() -> None:

@@ -168,7 +168,7 @@ def test_requested_wait_costs_no_attempt(
     """A time named by the other side is obeyed, and the job may be attempted as often as before."""
     working(lambda *_: _raise(RetryLater("rate limited", datetime.now(UTC) + timedelta(hours=1))))
     inbox.events.receive(event())
-    wait_for(lambda: bool(inbox.events.list()[0].jobs and outcomes(only_job(inbox)) == ["later"]))
+    wait_for(lambda: bool(inbox.events.list()[0].jobs and outcomes(only_job(inbox)) == ["waiting"]))
     job = only_job(inbox).job
     assert (job.state, job.attempts, job.max_attempts) == (JobState.READY, 1, 21)
     assert 3500 < (job.due_at - datetime.now(UTC)).total_seconds() < 3700

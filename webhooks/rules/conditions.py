@@ -8,13 +8,13 @@ from datetime import UTC, tzinfo
 from typing import Any, Self
 
 from webhooks.event import Event
-from webhooks.event_types import MONITOR_EVENT_TYPES, RULE_EVENT_TYPES, WATCH_EVENT_TYPES, event_type
+from webhooks.event_types import MONITOR_EVENT_TYPES, RULE_EVENT_TYPES, WATCH_EVENT_TYPES, event_type, meant_types
 from webhooks.patterns import Patterns, is_glob, matches
 from webhooks.rules.errors import InvalidValue, Problem
 from webhooks.rules.matching import CONTENT_TYPE, FAILURES, SITE, Match, check_count, describe_where, match_payload
 from webhooks.rules.mistakes import Mistake, find_mistakes
 from webhooks.rules.times import DAY, HOUR, TIME_FIELDS, check_time
-from webhooks.spelling import closest, hint
+from webhooks.spelling import hint
 
 # Values of the event: compared when it is planned.
 PAYLOAD_FIELDS = ("resource_name", "resource_luid", "resource", SITE, CONTENT_TYPE, DAY, HOUR)
@@ -23,6 +23,14 @@ CONTENT_FIELDS = ("project", "owner", "tags", "certified")
 RUN_FIELDS = ("reason", "reason_class", FAILURES)
 TABLEAU_FIELDS = (*CONTENT_FIELDS, *RUN_FIELDS)
 ALIASES = {"name": "resource_name", "luid": "resource_luid", "site": SITE, "tag": "tags"}
+# What people write for a condition with another name.
+OTHER_NAMES = {
+    **dict.fromkeys(("workbook", "datasource", "view", "title"), "name"),
+    **dict.fromkeys(("weekday", "weekdays"), "day"),
+    **dict.fromkeys(("time", "at"), "hour"),
+    **dict.fromkeys(("user", "email"), "owner"),
+    "folder": "project",
+}
 # The key with alternatives, one of which has to hold.
 ANY = "any"
 
@@ -154,8 +162,11 @@ class EventFilter:
             if is_glob(pattern):
                 found.append(Mistake(f"{pattern} matches no known event type", written))
             else:
-                meant = closest(pattern, RULE_EVENT_TYPES)
-                advice = f"; did you mean {meant}?" if meant else ""
+                meant = meant_types(pattern)
+                # Several types have this end, and `*` before it selects them all.
+                end = sum(letter.isalnum() for letter in pattern)
+                one = meant[0] if len(meant) == 1 else f"*{meant[0][-end:]}" if meant else ""
+                advice = f"; did you mean {one}?" if one else ""
                 found.append(Mistake(f"{pattern} is not a known event type{advice}", written))
         return [*found, *map(Mistake, self._unanswerable())]
 
@@ -219,7 +230,9 @@ def _parse_condition(name: str, value: object) -> tuple[str, Patterns]:
     field_name = ALIASES.get(name, name)
     if field_name not in PAYLOAD_FIELDS and field_name not in TABLEAU_FIELDS:
         known = [*PAYLOAD_FIELDS, *TABLEAU_FIELDS, *ALIASES, ANY]
-        raise ConditionError(f"{name} is not a condition; {hint(name, known)}")
+        meant = OTHER_NAMES.get(name.casefold())
+        advice = f"did you mean {meant}?" if meant else hint(name, known)
+        raise ConditionError(f"{name} is not a condition; {advice}")
     if field_name == "certified":
         if not isinstance(value, bool):
             raise ConditionError("certified: should be true or false, without quotes")

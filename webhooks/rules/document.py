@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from webhooks.rules.errors import Diagnostic
 from webhooks.rules.positions import Path, find_lines
-
-AT_LINE = re.compile(r"at line (\d+)")
-CURLY_QUOTES = re.compile("[\u201c\u201d\u201e\u2018\u2019]")
-# A header with too few brackets: [rule], [[rule] or [rule]].
-BROKEN_HEADER = re.compile(r"^[ \t]*(?!\[\[[ \t]*rule[ \t]*\]\])\[{1,2}[ \t]*rule[ \t]*\]{1,2}", re.MULTILINE)
-TWO_BRACKETS = "write [[rule]], with two brackets on each side"
-QUOTATION_MARKS = 'write text in straight quotation marks: "text"'
+from webhooks.rules.syntax import describe_syntax_error, line_of
 
 
 @dataclass(frozen=True)
@@ -35,10 +28,8 @@ class Document:
         try:
             return cls(text, name, tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
-            message = "; ".join(filter(None, (f"not TOML: {error}", _advice(text, str(error)))))
-            found = AT_LINE.search(str(error))
-            line = int(found[1]) if found else 0
-            return cls(text, name, error=Diagnostic(name, message, file=name, line=line))
+            message = describe_syntax_error(text, str(error))
+            return cls(text, name, error=Diagnostic(name, message, file=name, line=line_of(str(error))))
 
     @cached_property
     def _lines(self) -> Mapping[Path, int]:
@@ -83,19 +74,3 @@ class Place:
             if found := self.find(one, pattern):
                 return (key, *found)
         return ()
-
-
-def _advice(text: str, error: str) -> str:
-    """Return how to correct a syntax error of a person who does not know TOML, or an empty string."""
-    if header := BROKEN_HEADER.search(text):
-        return f"in line {text.count(chr(10), 0, header.start()) + 1}, {TWO_BRACKETS}"
-    found = AT_LINE.search(error)
-    lines: Sequence[str] = text.splitlines()[int(found[1]) - 1 : int(found[1])] if found else []
-    # Word processors insert curly quotation marks.
-    if lines and CURLY_QUOTES.search(lines[0]):
-        return 'use straight quotation marks: "text"'
-    if error.startswith("Unclosed array"):
-        return "the list above it needs a closing ]"
-    if error.startswith("Invalid value"):
-        return QUOTATION_MARKS
-    return ""

@@ -8,18 +8,20 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from webhooks.config.settings import VARIABLES
 from webhooks.destinations import DEFAULT, ROUTES, CommonDestination
 from webhooks.rules.access import NO_OPERATORS, Access
 from webhooks.rules.actions import Actions
 from webhooks.rules.destination_names import DestinationNames
 from webhooks.rules.digest import DigestModel
-from webhooks.rules.document import TWO_BRACKETS, Document, Place
+from webhooks.rules.document import Document, Place
 from webhooks.rules.errors import InvalidValue, RulesError, validate
 from webhooks.rules.routes import Routes
 from webhooks.rules.rule import Rule
 from webhooks.rules.rule_table import RuleParser, with_defaults
 from webhooks.rules.rules import Rules
 from webhooks.rules.source import INCLUDE, RulesSource, include_problem, read_source
+from webhooks.rules.syntax import TWO_BRACKETS
 from webhooks.spelling import hint
 
 T = TypeVar("T")
@@ -106,6 +108,8 @@ class _Parser:
         known = SHARED_SECTIONS if document.name else SECTIONS
         for key in sorted(document.tables.keys() - set(known)):
             advice = f"{key} is not known here; {hint(key, known)}"
+            if key.casefold() in VARIABLES:
+                advice = f"{key} is a setting; write {key.upper()}=… in .env"
             if key in SECTIONS:
                 advice = f"{key} belongs into the rules file itself, not into a file that it includes"
             self._error(Place(document, ""), advice, key)
@@ -147,8 +151,14 @@ class _Parser:
         """Return what `read` makes of a section, or the default if it is missing or has an error."""
         if name not in self._main.tables:
             return default
+        table = self._main.tables[name]
+        if isinstance(table, list) and table and isinstance(table[0], Mapping):
+            self._error(
+                Place(self._main, name, (name,)), f"write [{name}], with one bracket on each side, and only once"
+            )
+            return default
         try:
-            return read(self._main.tables[name])
+            return read(table)
         except InvalidValue as error:
             place = Place(self._main, name, (name,))
             self.rules.errors += [place.diagnostic(one.text, one.path) for one in error.problems]

@@ -19,12 +19,23 @@ NONE = "(none)"
 FIXED_BLANKS = "\u00a0\u2007\u202f"
 LUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 PART_OF_LUID = re.compile(r"[0-9a-f*?-]+", re.IGNORECASE)
+NOT = re.compile(r"(not |NOT |!=|<>)\s*")
 REGULAR_EXPRESSION = re.compile(r"\.\*|^\^|\$$")
 # Characters of a pattern in a sentence.
 MAX_SHOWN = 80
 # Conditions with a fixed set of values, and those whose patterns are checked when they are read.
 VALUES = {"content_type": tuple(dict.fromkeys(KINDS.values())), "reason_class": tuple(ADVICE)}
 NOT_TEXTS = ("day", "hour", "failures")
+
+# The content that an action can change; other actions apply to all events.
+ACTS_ON = {
+    **dict.fromkeys(("refresh", "transfer"), ("workbook", "datasource")),
+    **dict.fromkeys(("tag", "untag"), ("workbook", "datasource", "view")),
+    **dict.fromkeys(("label", "unlabel", "cancel"), ("workbook", "datasource", "flow")),
+    **dict.fromkeys(("certify", "uncertify", "downstream"), ("datasource",)),
+}
+# Subjects of events that can be about content of several kinds.
+SEVERAL_KINDS = ("label", "bridge", "watch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,22 @@ def find_mistakes(on: Patterns, conditions: Sequence[tuple[str, Patterns]]) -> I
     yield from _impossible_for_types(on, dict(conditions))
 
 
+def find_useless_actions(on: Patterns, actions: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield the actions that can do nothing for any event type that `on` selects, and a sentence that says so."""
+    selected = [one for one in RULE_EVENT_TYPES.values() if matches(on, [one.name])]
+    if not selected or any(one.subject in SEVERAL_KINDS for one in selected):
+        return
+    for action in actions:
+        subjects = ACTS_ON.get(action)
+        if subjects and not any(one.subject in subjects and not one.content_gone for one in selected):
+            kinds = " and ".join(f"{one}s" for one in subjects).replace("datasource", "data source")
+            yield action, f"{action}: does nothing for {_names(selected)}; it is for {kinds}"
+
+
+def _names(types: Sequence[EventType]) -> str:
+    return " and ".join(one.name for one in types[:2]) + (", for example," if len(types) > 2 else "")
+
+
 def _quoted(text: str) -> str:
     return f'"{escape_invisible(cut(text, MAX_SHOWN))}"'
 
@@ -63,6 +90,8 @@ def _character_problem(glob: str) -> str:
             return f"contains {kind} at position {position}, U+{ord(character):04X} {name}; did you mean {meant}?"
     if glob != glob.strip():
         return f"begins or ends with a space, which no name does; did you mean {meant}?"
+    if found := NOT.match(glob):
+        return f"does not exclude anything; did you mean {_quoted('!' + glob[found.end() :])}?"
     if len(glob) > MAX_COMPARED and not is_glob(glob):
         return f"has more than {MAX_COMPARED} characters, and no name is so long"
     if REGULAR_EXPRESSION.search(glob):
@@ -117,7 +146,7 @@ def _impossible_for_types(on: Patterns, conditions: Mapping[str, Patterns]) -> I
     selected = [one for one in RULE_EVENT_TYPES.values() if matches(on, [one.name])]
     if not selected:
         return
-    names = " and ".join(one.name for one in selected[:2]) + (", for example," if len(selected) > 2 else "")
+    names = _names(selected)
     if patterns := conditions.get("resource"):
         possible = sorted({value for one in selected for value in _resources(one)})
         known = [one.resource for one in RULE_EVENT_TYPES.values() if one.resource]

@@ -16,6 +16,8 @@ from webhooks.incidents.silences import EVERY_DAY, WeeklyPeriod
 # Keys of a rule that hold for all its destinations; a destination may give its own.
 SHARED_KEYS = ("repeat", "quiet", "each", "mention", "picture", "title", "text")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+FULL_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MEANT_DAYS = {"weekend": "sat,sun", "weekends": "sat,sun", "weekday": "mon-fri", "weekdays": "mon-fri"}
 # Keys about the message of a problem. With `each`, there is none: each failure has its own message, sent at once.
 ABOUT_PROBLEMS = ("failures", "after", "grace", "repeat", "quiet", "mention")
 DURATION = re.compile(r"(\d{1,6})\s*(s|min|m|h|d)")
@@ -51,19 +53,26 @@ def parse_weekly(value: object, zone: tzinfo) -> WeeklyPeriod:
 def parse_days(value: object) -> frozenset[int]:
     """Return the weekdays (0 is Monday) of `mon-fri`, `sat,sun` or a list of them; every day if empty.
 
-    Raises ValueError.
+    `monday` is the same as `mon`. Raises ValueError.
     """
     words = value if isinstance(value, list) else str(value).split(",")
     days: set[int] = set()
     for word in (str(one).strip().lower() for one in words):
-        first, _, last = word.partition("-")
+        first, _, last = map(_short, word.partition("-"))
         if not word:
             continue
         if first not in WEEKDAYS or (last or first) not in WEEKDAYS:
-            raise ValueError(f'{word!r} is not a weekday; write for example "mon-fri" or "sat,sun"')
+            meant = MEANT_DAYS.get(word)
+            advice = f'did you mean "{meant}"?' if meant else 'write for example "mon-fri" or "sat,sun"'
+            raise ValueError(f"{word!r} is not a weekday; {advice}")
         begin, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
         days |= {number % 7 for number in range(begin, end + 1 if end >= begin else end + 8)}
     return frozenset(days) or EVERY_DAY
+
+
+def _short(day: str) -> str:
+    day = day.strip()
+    return WEEKDAYS[FULL_WEEKDAYS.index(day)] if day in FULL_WEEKDAYS else day
 
 
 def _check_duration(text: str) -> str:

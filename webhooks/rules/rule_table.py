@@ -12,11 +12,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from webhooks.destinations import ROUTES
 from webhooks.rules.actions import Actions, parse_actions
-from webhooks.rules.conditions import ConditionError, EventFilter, Where, parse_patterns
+from webhooks.rules.conditions import (
+    ALIASES,
+    PAYLOAD_FIELDS,
+    TABLEAU_FIELDS,
+    ConditionError,
+    EventFilter,
+    Where,
+    parse_patterns,
+)
 from webhooks.rules.destination_names import DestinationNames
 from webhooks.rules.document import Place
 from webhooks.rules.errors import Diagnostic, InvalidValue, Problem, validate
-from webhooks.rules.mistakes import find_mistakes
+from webhooks.rules.mistakes import find_mistakes, find_useless_actions
 from webhooks.rules.policy import SHARED_KEYS, with_shared_keys, without_effect
 from webhooks.rules.routes import EXAMPLE, Routes
 from webhooks.rules.rule import Rule, RuleAction
@@ -27,6 +35,14 @@ from webhooks.spelling import hint
 NOTIFY = "notify"
 # Keys that say what a single rule is, so that no default makes sense.
 NO_DEFAULT = ("name", "stop", "otherwise")
+# The conditions, which belong into `where`.
+CONDITIONS = {*PAYLOAD_FIELDS, *TABLEAU_FIELDS, *ALIASES} - {"failures", "tag"}
+# What people write for a key with another name.
+OTHER_NAMES = {
+    **dict.fromkeys(("event", "events", "type", "event_type"), "on"),
+    **dict.fromkeys(("send", "channel", "destination"), NOTIFY),
+    **dict.fromkeys(("if", "when", "filter", "condition", "conditions"), "where"),
+}
 
 
 class RuleModel(BaseModel):
@@ -116,7 +132,7 @@ class RuleParser:
         if isinstance(name, str) and (first := self._first.setdefault(name.strip(), place)) != place:
             self._error(at, Problem(f"{first} has the same name; give each rule its own", ("name",)))
         for key in sorted(given.keys() - set(self.keys)):
-            self._error(at, Problem(f"{key} is not known; {hint(key, self.keys)}", (key,)))
+            self._error(at, Problem(f"{key} is not known; {self._advice(key)}", (key,)))
         table = with_defaults(given, defaults)
         model = self._model(at, {key: table[key] for key in RuleModel.model_fields if key in table})
         actions = self._actions_of(at, table, {key: table[key] for key in SHARED_KEYS if key in table})
@@ -130,6 +146,9 @@ class RuleParser:
         for mistake in event_filter.mistakes():
             path = at.find(given, mistake.pattern) if mistake.pattern else ()
             self.warnings.append(at.diagnostic(mistake.text, path))
+        acts = [name for name in self.actions if table.get(name)]
+        for name, text in find_useless_actions(event_filter.on, acts):
+            self.warnings.append(at.diagnostic(text, (name,)))
         if not (self.has_watches and model and model.watch):
             for path in without_effect(given):
                 text = f"{path[-1]} has no effect with each = true: each failure has its own message, sent at once"
@@ -166,12 +185,32 @@ class RuleParser:
             self.warnings.append(at.diagnostic(mistake.text, path))
         return model.watch(actions, self.max_attempts)
 
+    def _advice(self, key: str) -> str:
+        """Return how a key that a rule does not have is corrected."""
+        name = key.casefold()
+        if name in CONDITIONS:
+            return f'conditions are in where = {{ {name} = "…" }}'
+        model = self.actions.get(NOTIFY)
+        if model and name in model.model_fields:
+            return f'write notify = {{ to = "slack:#bi", {name} = … }}'
+        meant = OTHER_NAMES.get(name)
+        return f"did you mean {meant}?" if meant else hint(key, self.keys)
+
     def _model(self, at: Place, table: Mapping[str, Any]) -> RuleModel | None:
         try:
             return validate(RuleModel, table)
         except InvalidValue as error:
-            self._error(at, *error.problems)
+            self._error(at, *map(self._misplaced, error.problems))
             return None
+
+    def _misplaced(self, problem: Problem) -> Problem:
+        """Return the problem, worded for a key of the rule that was written below `[rule.where]`."""
+        if len(problem.path) != 2 or problem.path[0] != "where" or problem.path[1] not in self.keys:
+            return problem
+        key = problem.path[1]
+        if key in CONDITIONS:
+            return problem
+        return Problem(f"where: {key} is a key of the rule; write it above [rule.where]", problem.path)
 
     def _actions_of(self, at: Place, table: Mapping[str, Any], shared: Mapping[str, Any]) -> tuple[RuleAction, ...]:
         names = [name for name in self.actions if name in table]

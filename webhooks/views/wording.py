@@ -60,9 +60,9 @@ def reception(record: EventRecord) -> str:
 def event_summary(record: EventRecord, now: datetime) -> list[tuple[str, str]]:
     """Return the states of the event's jobs as pairs of text and state: `1 dead`, `2 done`.
 
-    A single job that waits for its next attempt gives more: `retrying (3 failed attempts, next in 7 s)`. An event
-    without jobs has its own state. The report of a dead job is not counted: it is no action of the event. Nor are
-    updates of messages about incidents, unless they failed.
+    A single job that waits for its next attempt gives more: `retrying (3 failed attempts, next in 7 s)`, or
+    `waiting (next in 7 s)` if none has failed. An event without jobs has its own state. The report of a dead job is not
+    counted: it is no action of the event. Nor are updates of messages about incidents, unless they failed.
     """
     if not record.jobs or record.state == "received":
         return [(record.state, record.state)]
@@ -73,7 +73,10 @@ def event_summary(record: EventRecord, now: datetime) -> list[tuple[str, str]]:
         return [(f"{states[state]} {state}", state) for state in ORDER if states[state]]
     (job,) = jobs
     (state,) = states
-    return [(f"retrying ({next_attempt(job, now)})" if state == RETRYING else state, state)]
+    if state != RETRYING:
+        return [(state, state)]
+    following = next_attempt(job, now)
+    return [(f"{RETRYING if 'failed' in following else 'waiting'} ({following})", state)]
 
 
 def job_state(job: Job) -> str:
@@ -129,7 +132,9 @@ def next_attempt(record: JobRecord, now: datetime) -> str:
     The attempts that are left are not promised: an error may turn out to be permanent, and waiting on request of the
     other side costs none.
     """
-    failed = sum(attempt.outcome != "released" for attempt in attempts_by_replay(record.attempts_made)[-1])
+    failed = sum(
+        attempt.outcome not in {"released", "waiting"} for attempt in attempts_by_replay(record.attempts_made)[-1]
+    )
     wait = (record.job.due_at - now).total_seconds()
     due = f"next in {duration(wait)}" if wait > 0 else "next one due now"
     return f"{count(failed, 'failed attempt')}, {due}" if failed else due

@@ -151,6 +151,7 @@ def test_test_accepts_ids_types_and_stdin(flask: Run, receive: Receive) -> None:
     [
         ("999", None, 1, "Event 999 not found"),
         ("WorkbookCreatd", None, 2, "Did you mean WorkbookCreated?"),
+        ("refresh succeeded", None, 2, "Did you mean DatasourceRefreshSucceeded or WorkbookRefreshSucceeded?"),
         ("-", "{", 1, "not JSON"),
         ("-", "[]", 1, "expected a JSON object"),
         ("-", "", 1, "test request"),

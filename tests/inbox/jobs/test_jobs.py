@@ -301,7 +301,7 @@ def test_free_and_released_attempts_are_not_counted(box: Inbox, planned: Plan) -
     box.jobs.release(again)
     (third,) = box.jobs.claim("other", 1, 30)
     assert third.max_attempts - third.attempts == 20 - 1
-    assert outcomes(box) == ["later", "released"]
+    assert outcomes(box) == ["waiting", "released"]
 
 
 def test_skipped_job_has_its_reason(box: Inbox, planned: Plan) -> None:

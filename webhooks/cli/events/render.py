@@ -28,6 +28,7 @@ OUTCOMES = {
     "later": ("failed", "yellow"),
     "lost": ("lost", "red"),
     "skipped": ("skipped", "dim"),
+    "waiting": ("waits", "dim"),
     "released": ("released", "dim"),
 }
 

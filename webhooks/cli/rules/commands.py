@@ -18,7 +18,9 @@ from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import FAILED, Failure
 from webhooks.clock import utc_now
 from webhooks.rules import Rule, Rules, RulesError, read_source
+from webhooks.rules.digest import Digest
 from webhooks.rules.matching import describe_patterns, describe_where
+from webhooks.rules.policy import WEEKDAYS
 from webhooks.text import count
 from webhooks.views import explanation, wording
 
@@ -152,10 +154,16 @@ def print_summary(rules: Rules, source: Path | str, warnings: int) -> None:
         terminal.show("", terminal.table(headings, rows, flexible=headings))
     destinations = ", ".join(rules.dead_letters) or "no destination"
     handlers = ", ".join(application.registry().on_handlers) or "none"
-    digest = (
-        [f"The digest is sent at {rules.digest.at:%H:%M} to {', '.join(rules.digest.notify)}."] if rules.digest else []
-    )
+    digest = [_digest_sentence(rules.digest)] if rules.digest else []
     terminal.show("", f"Dead letters are reported to {destinations}.", *digest, f"Handlers with @on: {handlers}.")
+
+
+def _digest_sentence(digest: Digest) -> str:
+    """Return when the digest is sent, and where."""
+    days = ", ".join(name for number, name in enumerate(WEEKDAYS) if number in digest.days)
+    on = "every day" if len(digest.days) == len(WEEKDAYS) else f"on {days}"
+    at = f"{digest.at:%H:%M} ({application.settings().timezone}) {on}"
+    return f"The digest is sent at {at} to {', '.join(digest.notify)}."
 
 
 def rule_row(rule: Rule) -> list[Text | str]:

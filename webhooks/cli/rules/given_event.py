@@ -12,7 +12,7 @@ from webhooks.cli.support.exit_codes import Failure
 from webhooks.cli.trigger.sample import customize, encode, sample
 from webhooks.clock import utc_now
 from webhooks.event import MONITOR, Event, Malformed, Unprocessable, build, parse
-from webhooks.event_types import RULE_EVENT_TYPES, WATCH_EVENT_TYPES
+from webhooks.event_types import RULE_EVENT_TYPES, WATCH_EVENT_TYPES, meant_types
 from webhooks.watches.wording import EXAMPLES
 
 
@@ -33,7 +33,9 @@ def given_event(given: str, name: str | None) -> Event:
         body = encode(customize(sample(given), at=utc_now(), name=name))
     else:
         message, types = f"{given!r} is not a file, an ID or an event type.", [*RULE_EVENT_TYPES, *WATCH_EVENT_TYPES]
-        raise click.BadParameter(f"{message} {options.suggestion(given, types)}", param_hint="EVENT")
+        meant = meant_types(given)
+        advice = f"Did you mean {' or '.join(meant)}?" if len(meant) > 1 else options.suggestion(given, types)
+        raise click.BadParameter(f"{message} {advice}", param_hint="EVENT")
     try:
         event = parse(body)
     except (Malformed, Unprocessable) as error:

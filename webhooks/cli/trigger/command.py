@@ -13,14 +13,13 @@ from flask.cli import with_appcontext
 
 from webhooks.cli.support import application
 from webhooks.cli.support.commands import Command
-from webhooks.cli.support.options import EventType, as_json, unknown
+from webhooks.cli.support.options import EventType, as_json
 from webhooks.cli.trigger.consent import require_consent_to_effects
 from webhooks.cli.trigger.sample import Payload, customize, sample
 from webhooks.cli.trigger.scenario import SCENARIOS, SITUATIONS
 from webhooks.clock import utc_now
 from webhooks.event import TEST_FIELD
-from webhooks.event_types import RULE_EVENT_TYPES
-from webhooks.spelling import closest
+from webhooks.event_types import RULE_EVENT_TYPES, meant_types
 from webhooks.webhook_url import webhook_url
 
 TEST_REQUEST = "Test"
@@ -139,8 +138,8 @@ def _check_event_type(event_type: str) -> None:
     """Raise a usage error for a misspelt event type, and warn of an unknown one: Tableau's list grows."""
     if event_type in RULE_EVENT_TYPES or event_type == TEST_REQUEST:
         return
-    if closest(event_type, RULE_EVENT_TYPES):
-        message = unknown("event type", event_type, RULE_EVENT_TYPES)
+    if meant := meant_types(event_type):
+        message = f"Unknown event type {event_type!r}. Did you mean {' or '.join(meant)}?"
         raise click.BadParameter(f"{message} --force sends it anyway.", param_hint="EVENT_TYPE")
     click.secho(f"warning: unknown event type {event_type!r}, sending it anyway", fg="yellow", err=True)
 

@@ -21,6 +21,8 @@ MAX_ERROR = 4000
 # The outcome of an attempt whose worker died while it ran, and of one that ended without a result.
 LOST = "lost"
 RELEASED = "released"
+# It did not fail: what it needs, such as a place in the rate limit, comes later.
+HAS_TO_WAIT = "waiting"
 
 INSERT_ATTEMPT = insert(attempts)
 RECORDED = select(attempts.c.id).where(

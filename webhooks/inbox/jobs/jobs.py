@@ -15,7 +15,7 @@ from webhooks.inbox.databases.store import Store
 from webhooks.inbox.events.events import Events, JobPlanner
 from webhooks.inbox.events.tables import events
 from webhooks.inbox.jobs.attempt_sql import find_work
-from webhooks.inbox.jobs.attempts import RELEASED, end_attempt, start_attempt
+from webhooks.inbox.jobs.attempts import HAS_TO_WAIT, RELEASED, end_attempt, start_attempt
 from webhooks.inbox.jobs.dead_letters import DeadLetters
 from webhooks.inbox.jobs.due_jobs import BY_URGENCY, DueJobs
 from webhooks.inbox.jobs.tables import OPEN, jobs
@@ -214,9 +214,10 @@ class Jobs:
     ) -> Job | None:
         """Record a failed attempt, make the job due again in `seconds`, and start another one as `finish` does.
 
-        A `free` attempt is not counted.
+        A `free` attempt did not fail, but has to wait: it is not counted.
         """
-        return self._end(job, following, JobState.READY, "later", error, seconds=seconds, more=int(free))
+        outcome = HAS_TO_WAIT if free else "later"
+        return self._end(job, following, JobState.READY, outcome, error, seconds=seconds, more=int(free))
 
     def release(self, job: Job) -> None:
         """Give the job back unfinished, for a worker that has to stop. The attempt is not counted."""
