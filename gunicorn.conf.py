@@ -299,7 +299,7 @@ def worker_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
             worker.starting.join(START_SECONDS)
         since = getattr(worker, "stopped_at", time.monotonic())
         worker.wsgi.extensions["webhooks"].stop(max(0.0, since + JOB_GRACE_SECONDS - time.monotonic()))
-        # Not SIGTERM: a forked process has this one's handler of it, and the time to stop is over.
+        # Not SIGTERM: a process may ignore it, and the time to stop is over.
         for pid in child_processes():
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)

@@ -8,8 +8,9 @@ import time
 import weakref
 from contextlib import suppress
 from http.client import HTTPConnection
-from threading import Lock
 from typing import Generic, NamedTuple, TypeVar
+
+from notifiers.forks import Lock, call_in_child
 
 C = TypeVar("C", bound=HTTPConnection)
 # The scheme, host and port of a service, and the proxy on the way to it.
@@ -30,13 +31,15 @@ class Idle(NamedTuple, Generic[C]):
 class IdleConnections(Generic[C]):
     """Connections that are used again within `seconds`; 0 uses none again. Thread-safe.
 
-    All are closed when this object is freed, and at the end of the process.
+    All are closed when this object is freed, and at the end of the process. A forked process uses none of its parent's:
+    two processes on one connection would mix their requests.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._lock = seconds, Lock()
         self._idle: list[Idle[C]] = []
         weakref.finalize(self, _close, self._idle)
+        call_in_child(self._forget)
 
     def take(self, place: Place) -> C | None:
         """Return a connection to the place on which the service has sent nothing since, not even its end."""
@@ -59,6 +62,11 @@ class IdleConnections(Generic[C]):
                 self._idle.append(Idle(place, time.monotonic(), connection))
                 return
         connection.close()
+
+    def _forget(self) -> None:
+        """Close the copies of the parent's connections, which stay open there: nothing is sent."""
+        _close(self._idle)
+        self._idle.clear()
 
     def _drop_old(self) -> None:
         """Close those that have been idle for too long; a service may close them when the next request is written."""

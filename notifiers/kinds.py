@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cached_property
-from threading import Lock
 from typing import Self
 
 from notifiers.apprise import AppriseNotifier
@@ -16,6 +15,7 @@ from notifiers.config import Config, Variable
 from notifiers.console import ConsoleNotifier
 from notifiers.email import EmailNotifier
 from notifiers.errors import NotifierError, utc_now
+from notifiers.forks import Lock
 from notifiers.notifier import Notifier
 from notifiers.pagerduty import PagerDutyNotifier
 from notifiers.post import PostNotifier

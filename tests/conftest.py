@@ -36,6 +36,7 @@ SECOND_STAGE = tuple(
         "security/test_readiness.py",
         "simulator/test_page.py",
         "sites/test_sites.py",
+        "worker/test_forks.py",
         "worker/test_processes.py",
         "worker/test_uncertain_commits.py",
     )

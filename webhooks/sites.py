@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from webhooks.config.site import Site
 from webhooks.errors import Permanent
 from webhooks.event import Event
+from webhooks.forks import Lock
 from webhooks.observability.tracing import tableau_call
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Sites:
         self.all = tuple(sites)
         self._inbox = inbox
         self._ca_bundle = ca_bundle
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._clients: dict[str, Tableau] = {}
         self._luids = {site.key: site.site_luid for site in self.all if site.site_luid}
 

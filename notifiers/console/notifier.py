@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from threading import Lock
 from typing import Any, ClassVar
 
 from notifiers.config import Config
 from notifiers.console.config import ConsoleConfig
 from notifiers.errors import NotifierError
+from notifiers.forks import Lock
 from notifiers.message import Message, Receipt
 from notifiers.notifier import Notifier
 

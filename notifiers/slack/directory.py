@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from threading import Lock
 from typing import Any
 
+from notifiers.forks import Lock
 from notifiers.message import EMAIL, Mention
 from notifiers.notifier import Person
 from notifiers.slack.client import Client

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from tableau_rest import errors
+from tableau_rest.forks import Lock
 from tableau_rest.sessions.store import LOCK_SECONDS, SessionStore
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class SharedSession:
     ) -> None:
         self._sign_in, self._store, self._secret, self._clock = sign_in, store, secret, clock
         self._key = "tableau-session-" + hashlib.sha256(identity.encode()).hexdigest()[:40]
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._session: Session | None = None
         self._failure: tuple[float, errors.TableauError] | None = None
         self.tokens: deque[str] = deque(maxlen=_RECENT_TOKENS)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
+
+from tableau_rest.forks import Lock
 
 # Seconds to wait for another sign-in; longer than the slowest one, see LAST_STEP in sign_in.py.
 LOCK_SECONDS = 90.0
@@ -32,7 +33,7 @@ class MemorySessions:
 
     def __init__(self, *, lock_seconds: float = LOCK_SECONDS) -> None:
         self._values: dict[str, bytes] = {}
-        self._locks: dict[str, threading.Lock] = {}
+        self._locks: dict[str, Lock] = {}
         self._lock_seconds = lock_seconds
 
     def load(self, key: str) -> bytes | None:
@@ -43,7 +44,7 @@ class MemorySessions:
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
-        lock = self._locks.setdefault(key, threading.Lock())
+        lock = self._locks.setdefault(key, Lock())
         if not lock.acquire(timeout=self._lock_seconds):
             raise TimeoutError(f"another thread has been signing in for {self._lock_seconds:g} s")
         try:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 import requests
 
 from tableau_rest import errors
+from tableau_rest.forks import call_in_child
 from tableau_rest.transport.adapter import mount
 from tableau_rest.transport.exchange import exchange
 from tableau_rest.transport.failures import translated_errors
@@ -32,6 +33,10 @@ MAX_BODY = 64 * 1024 * 1024
 # https://help.tableau.com/current/online/en-us/to_site_capacity.htm
 MAX_FILE = 16 * 1024 * 1024 * 1024
 _CHUNK = 64 * 1024
+
+
+# Of the process that has forked this one.
+_PARENT_SESSIONS: list[requests.Session] = []
 
 
 class Timeouts(NamedTuple):
@@ -91,10 +96,11 @@ class Transport:
         sleep: Callable[[float], object] = time.sleep,
         observe: Observe = not_observed,
     ) -> None:
-        self._session, self._verify, self._sleep = requests.Session(), verify, sleep
+        self._verify, self._sleep, self._ca_bundle = verify, sleep, ca_bundle
         self._user_agent, self._observe = user_agent, observe
         self._environments: dict[str, dict[str, Any]] = {}
-        mount(self._session, ca_bundle)
+        self._session: requests.Session | None = self._open_session()
+        call_in_child(self._forget_session)
 
     def send(
         self,
@@ -146,8 +152,10 @@ class Transport:
             ):
                 # The session itself would share cookies among threads, parse the address of a redirect, which may be
                 # invalid, and read its whole body, and it takes a tenth of the processor time of a call.
-                received = self._session.get_adapter(request.url).send(
-                    prepared, stream=True, timeout=(timeouts.connect, timeouts.read), **self._environment(origin)
+                received = (
+                    self._pools()
+                    .get_adapter(request.url)
+                    .send(prepared, stream=True, timeout=(timeouts.connect, timeouts.read), **self._environment(origin))
                 )
                 with closing(received):
                     status = str(received.status_code)
@@ -161,7 +169,7 @@ class Transport:
         """Return the proxies and certificates that the environment sets for the origin; read once for each."""
         found = self._environments.get(origin)
         if found is None:
-            merged = self._session.merge_environment_settings(origin, {}, None, self._verify, None)
+            merged = self._pools().merge_environment_settings(origin, {}, None, self._verify, None)
             bundle = merged["verify"]
             if isinstance(bundle, str) and not Path(bundle).exists():
                 advice = "Correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, whichever names it."
@@ -173,7 +181,26 @@ class Transport:
 
     def close(self) -> None:
         """Close idle connections."""
-        self._session.close()
+        if self._session is not None:
+            self._session.close()
+
+    def _pools(self) -> requests.Session:
+        session = self._session = self._session or self._open_session()
+        return session
+
+    def _open_session(self) -> requests.Session:
+        session = requests.Session()
+        mount(session, self._ca_bundle)
+        return session
+
+    def _forget_session(self) -> None:
+        """Use none of the parent's connections: two processes on one would mix their requests.
+
+        They are neither closed nor freed, because another thread may have held their locks.
+        """
+        if self._session is not None:
+            _PARENT_SESSIONS.append(self._session)
+        self._session = None
 
 
 def _read(received: requests.Response, into: BinaryIO | None) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import socket
 import ssl
 import struct
@@ -258,3 +259,17 @@ def test_connections_are_few_and_closed_with_their_transport() -> None:
         gc.collect()
         for _ in range(MOST):
             assert closed.acquire(timeout=60)
+
+
+def test_forked_process_uses_no_connection_of_its_parent() -> None:
+    """Two processes on one connection would mix their requests; the parent goes on with it."""
+    service = Service(OK, OK)
+    with serving(service) as url:
+        transport = Transport("S", keep_seconds=60)
+        send(transport, url)
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if send(transport, url) == [200] else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert send(transport, url) == [200]
+    assert (service.opened, len(service.heads)) == (2, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import time
 from collections.abc import Callable
@@ -230,6 +231,18 @@ def test_one_connection_serves_many_calls(tiny: TinyTableau, client: Tableau) ->
         with pytest.raises(NotFound):
             client.view(LUID)
     assert tiny.connections == 1
+
+
+def test_a_forked_process_uses_no_connection_of_its_parent(tiny: TinyTableau, client: Tableau) -> None:
+    """Two processes on one connection would mix their requests; the parent goes on with it, in the same session."""
+    tiny.replies[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK})
+    client.workbook(LUID)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if client.workbook(LUID).luid == LUID else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    client.workbook(LUID)
+    assert (tiny.connections, tiny.sign_ins) == (2, 1)
 
 
 def test_a_preview_image_is_bytes(tiny: TinyTableau, client: Tableau) -> None:

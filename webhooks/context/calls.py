@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 from pydantic import ValidationError
 
 from webhooks.context.context import Context
 from webhooks.errors import Permanent, RetryLater
+from webhooks.forks import end_child
 from webhooks.job import Result
 from webhooks.registry import Handler
 from webhooks.validation import describe_values
@@ -42,9 +44,12 @@ def attempt(handler: Handler, context: Context) -> Result:
             raise Permanent(f"The job's params no longer fit the action {handler.name}: {problems}") from None
     if "context" in handler.arguments:
         arguments["context"] = context
+    process = os.getpid()
     try:
         result = handler.function(**arguments)
-    except BaseException:
+    except BaseException as error:
+        end_child(process, handler.name, error)
         context.record_now()
         raise
+    end_child(process, handler.name)
     return Result(result if isinstance(result, str) else "", tuple(context.unrecorded))

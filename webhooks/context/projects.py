@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
+
+from webhooks.context.shared_lookups import shared_lookups
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -45,8 +46,6 @@ class Listing:
 
 
 _listings: WeakKeyDictionary[Tableau, Listing] = WeakKeyDictionary()
-# One thread fetches a list and the others wait for it, as long as a call of Tableau may take.
-_fetching = Lock()
 
 
 def knows(project: Reference, tableau: Tableau, now: datetime) -> bool:
@@ -62,7 +61,7 @@ def find_path(project: Reference, tableau: Tableau, now: datetime) -> ProjectPat
     """
     listing = _listings.get(tableau)
     if listing is None or not listing.serves(project.luid, now):
-        with _fetching:
+        with shared_lookups(tableau).requesting_projects:
             listing = _listings.get(tableau)
             if listing is None or not listing.serves(project.luid, now):
                 tree = {one.luid: (one.name, one.parent_luid) for one in tableau.projects(page_size=PAGE_SIZE)}

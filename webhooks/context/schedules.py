@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from tableau_rest.errors import TableauError
+from webhooks.context.shared_lookups import shared_lookups
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -48,13 +48,11 @@ class Listing:
 
 
 _listings: WeakKeyDictionary[Tableau, Listing] = WeakKeyDictionary()
-# One thread fetches a list and the others wait for it, as long as a call of Tableau may take.
-_fetching = Lock()
 
 
 def find_schedule(luid: str, tableau: Tableau, now: datetime, failed_at: datetime | None = None) -> Schedule:
     """Return the schedule of the content with this LUID; an empty one if there is none or Tableau does not say."""
-    with _fetching:
+    with shared_lookups(tableau).requesting_schedules:
         listing = _listings.get(tableau)
         if listing is None or not listing.serves(now, failed_at):
             listing = _listings[tableau] = Listing(now, _fetch(tableau))

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
@@ -20,6 +19,7 @@ from tableau_rest.errors import BadRequest, TableauError
 from tableau_rest.protocol.query import is_expressible, where
 from webhooks.errors import Permanent
 from webhooks.event import Event
+from webhooks.forks import Lock
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -61,6 +61,7 @@ class SharedLookups:
     def __init__(self) -> None:
         # One thread requests a list and the others wait for it, as long as a call of Tableau may take.
         self._requesting_content, self._requesting_jobs = Lock(), Lock()
+        self.requesting_projects, self.requesting_schedules = Lock(), Lock()
         self._content: dict[str, Stored[Any]] = {}
         self._users: dict[str, Stored[User]] = {}
         self._jobs: Stored[tuple[BackgroundJob, ...]] | None = None

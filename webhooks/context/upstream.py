@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from tableau_rest.errors import TableauError
 from tableau_rest.transport import Timeouts
+from webhooks.forks import Lock
 from webhooks.text import cut
 
 if TYPE_CHECKING:

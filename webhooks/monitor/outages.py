@@ -12,6 +12,7 @@ from datetime import datetime
 
 from webhooks.clock import utc_now
 from webhooks.errors import StoreUnavailable
+from webhooks.forks import Lock
 from webhooks.inbox import Inbox
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class Outages:
     def __init__(self, inbox: Callable[[], Inbox], *, clock: Callable[[], datetime] = utc_now) -> None:
         self._inbox, self._clock = inbox, clock
         self._last: float | None = None
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
+from webhooks.forks import Lock
 from webhooks.observability.redaction import Redactor
 from webhooks.text import cut, escape_invisible
 
@@ -146,7 +147,7 @@ class LogLimiter:
 
     def __init__(self, burst: int = 10, period: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._burst, self._period, self._clock = burst, period, clock
-        self._lock = threading.Lock()
+        self._lock = Lock()
         # By kind: when the period began, the lines in it, and the lines suppressed since the last admitted one.
         self._periods: dict[str, tuple[float, int, int]] = {}
 

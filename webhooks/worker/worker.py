@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from webhooks.errors import LeaseLost, PlanningPaused, StoreUnavailable
+from webhooks.forks import prepare_children
 from webhooks.inbox import Inbox, JobPlanner
 from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.jobs.jobs import PLAN_LIMIT, Following, Work
@@ -87,6 +88,7 @@ class Worker:
 
     def start(self) -> None:
         """Start the worker's threads."""
+        prepare_children()
         self._last_round = time.monotonic()
         for lane in (*[self._normal] * self._size, self._reserved):
             self._add_job_thread(lane)

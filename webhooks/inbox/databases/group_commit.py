@@ -86,6 +86,12 @@ class GroupCommit:
                 log.debug("Error while closing a broken connection", exc_info=True)
         self._connection = self._lock = None
 
+    def after_fork(self) -> None:
+        """Close a forked process's copy of the lock file: it would hold the lock if the parent is killed meanwhile."""
+        if self._lock is not None:
+            # The object itself may be in use by a thread that does not exist here.
+            os.close(self._lock.fileno())
+
     def _run(self) -> None:
         while batch := self._waiting.take(BATCH):
             self._settle(batch)

@@ -101,6 +101,8 @@ class SqliteStore(Store):
         self._readers.dispose(close=False)
         self._files = SqliteFiles(self._path, self._known)
         self._starting, self._watching = threading.Lock(), threading.Lock()
+        if self._commit is not None:
+            self._commit.after_fork()
         self._commit = None
 
     def ensure_ready(self) -> None:

@@ -6,7 +6,6 @@ would wait for the ends of their leases, and then count as those of a dead worke
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from webhooks.errors import StoreUnavailable
+from webhooks.forks import Lock
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.jobs.tables import jobs
 from webhooks.inbox.records import event_of, job_of
@@ -53,7 +53,7 @@ class UncertainClaims:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._claims: list[Claim] = []
         self._check_at = 0.0
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, select
 
 from webhooks.errors import StoreUnavailable
+from webhooks.forks import Lock
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.server.tables import counters
 from webhooks.observability.metrics import BUCKETS, Key
@@ -31,7 +32,7 @@ class Counters:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._new: defaultdict[Key, float] = defaultdict(float)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
