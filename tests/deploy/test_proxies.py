@@ -27,6 +27,7 @@ from cryptography.x509.oid import NameOID
 from tests.deploy.tools import ROOT, run, tool
 from tests.support.server import TOKEN, Server, free_port, wait_for
 from webhooks.cli.trigger.sample import sample
+from webhooks.gunicorn.reception import REQUEST_SECONDS, TIMED_OUT
 
 NAME = "hooks.example.org"
 EVENT = json.dumps(sample("WorkbookCreated") | {"created_at": "2026-01-31T09:30:00Z"}).encode()
@@ -44,18 +45,19 @@ class Proxy:
         self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
     ) -> tuple[int, bytes]:
         """Return status and body of its response over https; its self-signed certificate is not verified."""
-        trusting = ssl._create_unverified_context()
-        connection = HTTPSConnection("127.0.0.1", self.port, timeout=10, context=trusting)
-        # Caddy chooses the site by the name in the handshake.
-        connection.sock = trusting.wrap_socket(
-            socket.create_connection(("127.0.0.1", self.port), timeout=10), server_hostname=NAME
-        )
+        connection = HTTPSConnection("127.0.0.1", self.port, timeout=10)
+        connection.sock = self.connect()
         try:
             connection.request(method, path, body or None, {"Host": NAME, **(headers or {})})
             response = connection.getresponse()
             return response.status, response.read()
         finally:
             connection.close()
+
+    def connect(self) -> ssl.SSLSocket:
+        """Return a connection with TLS; Caddy chooses the site by the name in the handshake."""
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        return ssl._create_unverified_context().wrap_socket(plain, server_hostname=NAME)
 
     def ask_plainly(self, request: str, host: str) -> bytes:
         """Return its whole response without TLS, as bytes."""
@@ -121,15 +123,16 @@ def nginx(folder: Path, upstream: int) -> Iterator[Proxy]:
 @contextmanager
 def caddy(folder: Path, upstream: int) -> Iterator[Proxy]:
     """Run Caddy with our file and a certificate from its internal issuer."""
-    port = free_port()
+    port, plain = free_port(), free_port()
     text = (ROOT / "deploy" / "caddy" / "Caddyfile").read_text(encoding="utf-8")
-    mine = f"\n{{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n\thttps_port {port}"
+    mine = f"\n{{\n\tadmin off\n\tskip_install_trust\n\thttp_port {plain}\n\thttps_port {port}"
     for old, new in {
         "\n{": mine,
         f"{NAME} {{": f"{NAME} {{\n\tbind 127.0.0.1\n\ttls internal",
         "127.0.0.1:8000": f"127.0.0.1:{upstream}",
         "/var/log/caddy": str(folder),
-        "read_body 10s": "read_body 1s",
+        "read_body 20s": "read_body 1s",
+        "http://, https:// {": "http://, https:// {\n\tbind 127.0.0.1",
     }.items():
         assert old in text
         text = text.replace(old, new, 1)
@@ -138,7 +141,7 @@ def caddy(folder: Path, upstream: int) -> Iterator[Proxy]:
     command = [tool("caddy"), "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
     with started(command, port, folder, {**os.environ, **home}) as proxy:
         wait_for(lambda: certified(proxy), what="Caddy's certificate")
-        yield proxy
+        yield replace(proxy, plain_port=plain)
 
 
 def certified(proxy: Proxy) -> bool:
@@ -229,11 +232,9 @@ def test_variants_of_the_address_are_not_logged(proxy: Start, available: bool, t
 
 def test_caddy_ends_a_body_that_never_does(tmp_path: Path) -> None:
     """A client that sends a byte now and then is refused at the deadline for the whole body, here a second."""
-    trusting = ssl._create_unverified_context()
     with echo() as (port, _), caddy(tmp_path, port) as running:
         began = time.monotonic()
-        plain = socket.create_connection(("127.0.0.1", running.port), timeout=10)
-        with trusting.wrap_socket(plain, server_hostname=NAME) as connection, suppress(OSError):
+        with running.connect() as connection, suppress(OSError):
             connection.sendall(f"POST /webhook/x HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: 5000\r\n\r\n".encode())
             connection.settimeout(0.1)
             ended = False
@@ -242,6 +243,32 @@ def test_caddy_ends_a_body_that_never_does(tmp_path: Path) -> None:
                 with suppress(TimeoutError):
                     ended = connection.recv(1000) is not None
         assert time.monotonic() - began < 50
+
+
+def test_caddy_never_acknowledges_what_was_not_forwarded(tmp_path: Path) -> None:
+    """A body that stops gets the server's 408, for which Caddy waits longer; other names get 421, and no redirect."""
+    found = re.search(r"read_body (\d+)s", (ROOT / "deploy" / "caddy" / "Caddyfile").read_text(encoding="utf-8"))
+    assert found
+    assert int(found[1]) > REQUEST_SECONDS
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def respond() -> None:
+            # As the server does at its deadline.
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        connection.recv(10_000)
+                        connection.sendall(TIMED_OUT)
+
+        Thread(target=respond, daemon=True).start()
+        with caddy(tmp_path, server.getsockname()[1]) as running:
+            refused = running.ask("POST", "/webhook/x", b"{}", {"Host": f"{NAME}."})[0]
+            assert (refused, running.ask("POST", "/webhook/x", b"{}", {"Host": "127.0.0.1"})[0]) == (421, 421)
+            assert running.ask_plainly("GET /", "evil.example").startswith(b"HTTP/1.1 421 ")
+            with running.connect() as connection:
+                connection.sendall(f"POST /webhook/x HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: 9\r\n\r\n{{".encode())
+                assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
 
 
 @both
