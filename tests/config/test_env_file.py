@@ -66,6 +66,9 @@ def test_value_is_literal(line: str, value: str) -> None:
         ("'WEBHOOK_TOKEN'=s3cret", "line 2: does not begin with the name of a variable and ="),
         ("WEBHOOK_TOKEN='it''s3cret'", "line 2: WEBHOOK_TOKEN: there is text after the closing quotation mark"),
         ('WEBHOOK_TOKEN="s3cret" and', "line 2: WEBHOOK_TOKEN: there is text after the closing quotation mark"),
+        ("WEBHOOK_TOKEN=s3cret SLACK_CHANNEL=#bi", "line 2: WEBHOOK_TOKEN: another variable follows on this line"),
+        ("set WEBHOOK_TOKEN=s3cret", "line 2: write WEBHOOK_TOKEN=value"),
+        ('$env:WEBHOOK_TOKEN="s3cret"', "line 2: write WEBHOOK_TOKEN=value"),
         (r'WEBHOOK_TOKEN="s3cr\bet"', r"line 2: WEBHOOK_TOKEN: \b is not an escape; write a value with backslashes in"),
         (
             "WEBHOOK_TOKEN=\u201cs3cret\u201d",
@@ -99,9 +102,9 @@ def test_all_errors_are_reported_at_once() -> None:
     ]
 
 
-def test_last_line_counts() -> None:
-    """As in a shell, a later line replaces an earlier one."""
-    assert parse_env("N=1\nN=2") == {"N": "2"}
+def test_last_value_counts() -> None:
+    """As in a shell, a later line replaces an earlier one, unless it is empty, as in a template."""
+    assert parse_env("N=1\nN=2\nN=") == {"N": "2"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])

@@ -46,6 +46,7 @@ def test_invalid_address_of_the_pages(address: str) -> None:
     with pytest.raises(ValueError, match=r"is not an address such as https://webhooks\.example\.org") as caught:
         pages_url(address)
     assert "s3cret" not in str(caught.value)
+    assert ("xn--" in str(caught.value)) is not address.isascii()
 
 
 def test_setting_is_validated_at_start() -> None:

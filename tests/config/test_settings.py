@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import certificates
 from webhooks.app import create_app
-from webhooks.config.settings import REQUIRED, ROOT, Settings, misspelt_variables, web_concurrency
+from webhooks.config.settings import REQUIRED, ROOT, Settings, doubtful_variables, web_concurrency
 
 
 @pytest.mark.parametrize("auth", REQUIRED)
@@ -148,13 +148,14 @@ def test_address_of_an_api_that_cannot_be_called_is_refused(
         ("\u2018s3cret\u2019", "is in typographic quotation marks; remove them"),
         ("s3cret # a comment", "is followed by a comment; remove it, because docker --env-file does not"),
         ("s3\u200bcret", "contains an invisible character at position 3: U+200B"),
+        ("{name}=s3cret", "begins with the name of the variable once more; write only the value"),
     ],
 )
 def test_values_as_docker_passes_them_on_are_refused(
     name: str, value: str, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`docker run --env-file` leaves quotation marks and comments in the value; the value is not shown."""
-    monkeypatch.setenv(name, value)
+    monkeypatch.setenv(name, value.format(name=name))
     with pytest.raises(RuntimeError) as raised:
         Settings.read(_env_file=None)
     assert f"{name}: {problem}" in str(raised.value)
@@ -209,6 +210,10 @@ def test_domain_is_https_unless_a_scheme_is_given(text: str, expected: str) -> N
         ("ftp://tableau.example.com", r"write the host"),
         ("https://", r"write the host"),
         ("https://h:many", r"TABLEAU_DOMAIN"),
+        ("https:/tableau.example.com", r"write the host"),
+        ("https//tableau.example.com", r"write the host"),
+        ("https://https://tableau.example.com", r"write the host"),
+        ("2001:db8::1", r"in brackets: \[2001:db8::1\]"),
     ],
 )
 def test_invalid_domain_is_refused_at_start(text: str, problem: str) -> None:
@@ -347,4 +352,12 @@ def test_misspelt_variable_of_the_env_file_is_a_warning(monkeypatch: pytest.Monk
         "WEBHOK_TOKEN=t\nPORT=8001\nHTTPS_PROXY=http://p\nTS_PAT_NAME=n\nSLACK_TOKEN_FILE=f\n"
     )
     monkeypatch.setattr("webhooks.config.environment.ENV_FILE", tmp_path / ".env")
-    assert misspelt_variables() == ["WEBHOK_TOKEN in .env is not a setting; did you mean WEBHOOK_TOKEN?"]
+    assert doubtful_variables() == ["WEBHOK_TOKEN in .env is not a setting; did you mean WEBHOOK_TOKEN?"]
+
+
+def test_variable_with_several_values_is_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The last one counts, in any case of the name, but an empty line of a template does not remove a token."""
+    (tmp_path / ".env").write_text("WEBHOOK_TOKEN=s3cret\nPORT=1\nPORT=1\nwebhook_token=t2\nWEBHOOK_TOKEN=\n")
+    monkeypatch.setattr("webhooks.config.environment.ENV_FILE", tmp_path / ".env")
+    assert doubtful_variables() == [".env: WEBHOOK_TOKEN is set 2 times, to different values; line 4 counts"]
+    assert Settings.read().webhook_tokens() == ["t2"]

@@ -41,6 +41,8 @@ def test_secret_is_read_from_any_unicode_file(content: bytes, tmp_path: Path) ->
         ("s3cret".encode("utf-16-le"), "contains NUL characters; save it as UTF-8"),
         ("s3\u200bcret".encode(), "contains an invisible character at position 3: U+200B, zero width space"),
         ("s3\ufeffcret".encode(), "contains an invisible character at position 3: U+FEFF"),
+        (b'"s3cret"\n', "contains quotation marks around the secret; remove them"),
+        (b"WEBHOOK_TOKEN=s3cret\n", "contains NAME=value; write only the value"),
         (b"s3\x1b[0mcret", "contains an invisible character at position 3: U+001B"),
     ],
 )

@@ -24,5 +24,6 @@ def pages_url(address: str) -> str:
     if not is_valid:
         # The part before an @ may be a password.
         shown = address.rpartition("@")[2]
-        raise ValueError(f"{shown!r} is not an address such as https://webhooks.example.org")
+        advice = "" if shown.isascii() else "; write its ASCII form, which begins with xn--"
+        raise ValueError(f"{shown!r} is not an address such as https://webhooks.example.org{advice}")
     return text.rstrip("/")

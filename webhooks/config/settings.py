@@ -22,7 +22,7 @@ from pydantic import (
 from notifiers import kinds
 from webhooks.config import checks, environment, site
 from webhooks.config.database_url import database_url
-from webhooks.config.env_file import read_env_file
+from webhooks.config.env_file import contradictions, read_env_file, read_lines
 from webhooks.config.environment import ROOT, complete_environment, from_root, is_flask_command, web_concurrency
 from webhooks.config.public_url import pages_url
 from webhooks.config.settings_fields import SettingsFields
@@ -289,10 +289,10 @@ def load_environment() -> None:
     complete_environment(lambda name: name.lower() in VARIABLES)
 
 
-def misspelt_variables() -> list[str]:
-    """Return a warning for each variable of the env file that is not known but resembles a setting."""
-    warnings = []
+def doubtful_variables() -> list[str]:
+    """Return warnings of variables in the env file: set to several values, or unknown and similar to a setting."""
     path = environment.ENV_FILE
+    warnings = [f"{path.name}: {text}" for text in contradictions(read_lines(path))]
     for name in read_env_file(path):
         meant = None if name.lower() in VARIABLES else closest(name, [known.upper() for known in VARIABLES])
         if meant:

@@ -112,9 +112,12 @@ def server_url(domain: str, sitename: str) -> str:
     if "@" in domain:
         # The message must not contain the password either.
         raise ValueError("remove the user name and password from the address")
+    if domain.count(":") > 1 and re.fullmatch("[0-9A-Fa-f:.]+", domain):
+        raise ValueError(f"write an IPv6 address in brackets: [{domain}]")
     parts = urlsplit(domain if "://" in domain else f"https://{domain}")
     has_blank = any(character.isspace() for character in parts.netloc)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or has_blank:
+    # https:/HOST and https://https://HOST have the scheme in place of the host.
+    if parts.scheme not in {"http", "https"} or parts.hostname in {None, "http", "https"} or has_blank:
         raise ValueError("write the host of Tableau, e.g. 10ax.online.tableau.com")
     _ = parts.port  # raises ValueError for an invalid port
     address = f"{parts.scheme}://{parts.netloc}"

@@ -12,9 +12,8 @@ from pydantic.fields import FieldInfo
 
 from webhooks.config.env_file import CURLY_QUOTES
 from webhooks.config.environment import from_root
-from webhooks.config.text_file import invisible_character, read_secret
+from webhooks.config.text_file import QUOTED, invisible_character, read_secret
 
-QUOTED = re.compile(r"""(["']).*\1""", re.DOTALL)
 COMMENT = re.compile(r"\s#")
 
 
@@ -49,6 +48,8 @@ def read_variables(
                 values[field_name] = Invalid(f"{name.upper()} names {path}, which cannot be read: {error.strerror}")
             except ValueError as error:
                 values[field_name] = Invalid(f"{name.upper()} names {path}, which {error}")
+        elif value.lower().startswith(f"{name}="):
+            values[field_name] = Invalid("begins with the name of the variable once more; write only the value")
         # docker run --env-file passes the rest of a line on unchanged,
         # https://docs.docker.com/reference/cli/docker/container/run/#env
         elif not is_parsed and QUOTED.fullmatch(value):

@@ -16,6 +16,9 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 LINE_END = re.compile(r"\r\n|\n|\r")
+QUOTED = re.compile(r"""(["']).*\1""", re.DOTALL)
+# A line of an env file, in place of its value alone.
+VARIABLE = re.compile(r"(export[ \t]+)?[A-Z][A-Z0-9]*_[A-Z0-9_]+[ \t]*=")
 
 
 def read_text(path: Path) -> str:
@@ -47,9 +50,14 @@ def read_secret(path: Path) -> str:
         raise ValueError("is empty")
     if len(filled) > 1:
         raise ValueError(f"contains {len(filled)} lines; a secret is on one line")
-    if problem := invisible_character(filled[0]):
+    secret = filled[0]
+    if problem := invisible_character(secret):
         raise ValueError(problem)
-    return filled[0]
+    if QUOTED.fullmatch(secret):
+        raise ValueError("contains quotation marks around the secret; remove them")
+    if VARIABLE.match(secret):
+        raise ValueError("contains NAME=value; write only the value")
+    return secret
 
 
 def invisible_character(text: str) -> str:
