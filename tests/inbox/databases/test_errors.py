@@ -44,7 +44,11 @@ def sqlite_error(code: int) -> sqlite3.Error:
         ("28P01", True, False),  # invalid password
         ("3D000", True, False),  # no such database
         ("42501", True, False),  # insufficient privilege
-        ("42P01", False, False),  # undefined table
+        ("25P03", True, True),  # idle-in-transaction session timeout
+        ("25P04", True, True),  # transaction timeout
+        ("42P01", True, False),  # undefined table
+        ("42703", True, False),  # undefined column
+        ("3F000", True, False),  # invalid schema name
         ("42601", False, False),  # syntax error
         ("23505", False, False),  # unique violation
         ("22021", False, False),  # character not in repertoire

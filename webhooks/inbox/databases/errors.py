@@ -26,6 +26,10 @@ SQLITE_MISTAKES = {
 PASSING_CLASSES = {"08", "28", "3D", "40", "53", "55", "57", "58", "F0", "XX"}
 READ_ONLY = "25006"
 INSUFFICIENT_PRIVILEGE = "42501"
+# A schema, table or column is missing: the statements are our own, so a backup is being restored.
+UNDEFINED = {"3F000", "42P01", "42703"}
+# The transaction, or a pause in it, took longer than PostgreSQL's settings allow, and its session was ended.
+TIMED_OUT = {"25P03", "25P04"}
 # A table or a column is missing: the statements are our own, so it is the file that was damaged or replaced.
 SQLITE_UNDEFINED = ("no such table", "no such column", "has no column")
 # Classes after which the session is of no use: the connection is broken, or the server shuts down.
@@ -46,7 +50,8 @@ def can_pass(error: BaseException) -> bool:
     sqlstate: str | None = getattr(cause, "sqlstate", "")
     if sqlstate is None:
         return _is_client_side_failure(cause)
-    return sqlstate[:2] in PASSING_CLASSES or sqlstate in {READ_ONLY, INSUFFICIENT_PRIVILEGE}
+    passing = {READ_ONLY, INSUFFICIENT_PRIVILEGE, *UNDEFINED, *TIMED_OUT}
+    return sqlstate[:2] in PASSING_CLASSES or sqlstate in passing
 
 
 def lost_session(error: BaseException) -> bool:
@@ -58,7 +63,9 @@ def lost_session(error: BaseException) -> bool:
     sqlstate: str | None = getattr(cause, "sqlstate", "")
     if sqlstate is None:
         return _is_client_side_failure(cause)
-    return sqlstate == READ_ONLY or (sqlstate[:2] in LOST_SESSION_CLASSES and sqlstate != QUERY_CANCELED)
+    if sqlstate in {READ_ONLY, *TIMED_OUT}:
+        return True
+    return sqlstate[:2] in LOST_SESSION_CLASSES and sqlstate != QUERY_CANCELED
 
 
 @contextmanager
