@@ -15,11 +15,26 @@ from notifiers.errors import NotifierError, parse_retry_after, rate_limited_unti
 # Sent too fast. `message_limit_exceeded` is the workspace's limit for a time.
 RATE_LIMITED = frozenset(["ratelimited", "rate_limited", "message_limit_exceeded"])
 # Temporary for another reason. Every other name is permanent until someone changes something.
-TEMPORARY = frozenset(["internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"])
+TEMPORARY = frozenset(
+    [
+        "internal_error",
+        "fatal_error",
+        "service_unavailable",
+        "request_timeout",
+        # The workspace moves to an Enterprise organization.
+        "team_added_to_org",
+        "org_login_required",
+    ]
+)
+# Temporary, and about this channel or message only.
+DECLINED = frozenset(["external_channel_migrating", "update_failed"])
 # After these, says Slack, the message may have been posted.
 UNCERTAIN = frozenset(["internal_error", "fatal_error"])
-# We send no attachments; Slack uses that name for some tables, which it stores as attachments.
-BLOCKS_REFUSED = frozenset(["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_attachments"])
+# We send no attachments; Slack uses that name for some tables, which it stores as attachments. Our texts are short, so
+# what is too long is the layout.
+BLOCKS_REFUSED = frozenset(
+    ["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_attachments", "msg_too_long"]
+)
 
 # The message cannot be edited (any more), while a reply may still be possible; it does not exist.
 # https://docs.slack.dev/reference/methods/chat.update#errors
@@ -51,6 +66,9 @@ ADVICE = {
     "users_not_found": "this workspace has no user with that e-mail address",
     "ratelimited": "too many messages at once",
     "message_limit_exceeded": "the workspace has reached its message limit",
+    "team_added_to_org": "the workspace is being moved to an Enterprise organization",
+    "org_login_required": "the workspace is being moved to an Enterprise organization",
+    "external_channel_migrating": "the channel is being moved",
     "edit_window_closed": "the workspace allows no edits of older messages",
     "cant_update_message": "the message was not posted by this app",
     "message_not_found": "the message was deleted",
@@ -84,12 +102,13 @@ def refusal(status: int, data: object, headers: Mapping[str, str], now: datetime
     if not ERROR_NAME.fullmatch(name):
         return _without_name(status, retry_after, now)
     limited = name in RATE_LIMITED or status == 429
-    permanent = not limited and name not in TEMPORARY and status < 500
+    declined = name in DECLINED
+    permanent = not limited and not declined and name not in TEMPORARY and status < 500
     retry_at = None if permanent else parse_retry_after(retry_after, now)
     if limited:
         retry_at = rate_limited_until(retry_after, now)
     words = f"Slack: {name}{_advice(name, response)}"
-    error = Refusal(words, permanent=permanent, retry_at=retry_at, uncertain=name in UNCERTAIN)
+    error = Refusal(words, permanent=permanent, retry_at=retry_at, uncertain=name in UNCERTAIN, declined=declined)
     error.name, error.needed = name, str(response.get("needed") or "")[:100]
     return error
 

@@ -32,15 +32,24 @@ ADVICE = {
     30005: "the number does not exist",
     30006: "a landline, or a carrier that cannot be reached",
     30007: "filtered by the carrier as spam",
+    30017: "the network of the recipient is congested",
+    30022: "more messages at once than the carrier allows the campaign (A2P 10DLC)",
+    30023: "the day's messages of the brand are used up (A2P 10DLC)",
+    30027: "the day's messages of the brand to T-Mobile are used up (A2P 10DLC)",
     30034: "the US sender is not registered for A2P 10DLC",
     63016: "outside of a conversation WhatsApp shows only approved templates; check TWILIO_WHATSAPP_CONTENT_SID",
+    63017: "the account sends faster than Twilio allows",
+    63018: "the WhatsApp sender has reached its limit of messages",
     63024: "the recipient has no WhatsApp",
     63038: "the account has reached its daily limit of messages",
 }
-# Too many requests; too many messages from the sender; the queue of the sender, or of the account, is full.
-RATE_LIMITED = frozenset([20429, 14107, 21611, 30001])
-DAILY_LIMIT = 63038
-DAILY_LIMIT_WAIT = timedelta(hours=1)
+# Too many requests; too many messages from the sender, for the carrier or Twilio; the queue of the sender or account is
+# full.
+RATE_LIMITED = frozenset([20429, 14107, 21611, 30001, 30022, 63017])
+# The day's messages of the account, of the brand (also at T-Mobile) or of the WhatsApp sender are used up; the network
+# of the recipient is congested.
+LONG_LIMITED = frozenset([63038, 30023, 30027, 63018, 30017])
+LONG_LIMIT_WAIT = timedelta(hours=1)
 # https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
 FAILED = frozenset(["failed", "undelivered", "canceled"])
 PENDING = frozenset(["accepted", "scheduled", "queued", "sending", "sent"])
@@ -130,6 +139,6 @@ def _shortened(text: object) -> str:
 
 
 def _limited_until(code: int | None, retry_after: str | None, now: datetime) -> datetime | None:
-    if code == DAILY_LIMIT:
-        return parse_retry_after(retry_after, now) or now + DAILY_LIMIT_WAIT
+    if code in LONG_LIMITED:
+        return parse_retry_after(retry_after, now) or now + LONG_LIMIT_WAIT
     return rate_limited_until(retry_after, now) if code in RATE_LIMITED else None

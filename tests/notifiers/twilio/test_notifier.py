@@ -72,6 +72,7 @@ def test_send_through_a_messaging_service(vendor: Any, reply: Any) -> None:
         (400, 14107, False, "14107"),
         (400, 30001, False, "30001"),
         (400, 63038, False, "63038 (the account has reached its daily limit"),
+        (400, 63018, False, "63018 (the WhatsApp sender has reached its limit"),
         (429, None, False, "status 429"),
         (404, None, True, "status 404"),
         (302, None, True, "TWILIO_API_URL"),
@@ -242,7 +243,8 @@ def test_attach_does_nothing(twilio: TwilioNotifier, vendor: Any) -> None:
         (429, None, timedelta(minutes=1)),
         (429, 20429, timedelta(minutes=1)),
         (400, 30001, timedelta(minutes=1)),
-        (400, 63038, timedelta(hours=1)),
+        *((400, code, timedelta(minutes=1)) for code in (30022, 63017)),
+        *((400, code, timedelta(hours=1)) for code in (63038, 63018, 30017, 30023, 30027)),
     ],
 )
 def test_rate_limit_without_retry_after_names_a_time_as_well(status: int, code: int | None, wait: timedelta) -> None:
