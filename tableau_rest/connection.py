@@ -188,7 +188,8 @@ class Connection:
                 if succeeded(response):
                     return response
                 moved = response.status in redirects.STATUSES
-                server = redirects.new_server(url.partition("?")[0], response.headers) if moved else None
+                called = url.partition("?")[0]
+                server = redirects.new_server(called, response.headers, response.status) if moved else None
                 ended = moved or self._has_ended(session, response.status, method, path)
                 if signed_in or attempt == _RENEWALS or not ended:
                     break

@@ -9,18 +9,20 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from tableau_rest import errors
 
 STATUSES = frozenset({301, 302, 307, 308})
+# The others are temporary, https://www.rfc-editor.org/rfc/rfc9110#section-15.4
+_PERMANENT = frozenset({301, 308})
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _CLOUD = ".online.tableau.com"
 _HOST = re.compile(r"[a-z0-9._-]{1,253}|[0-9a-f:.]{2,45}")
 _MAX_LOCATION = 2000
 
 
-def new_server(url: str, headers: Mapping[str, str]) -> str:
+def new_server(url: str, headers: Mapping[str, str], status: int) -> str:
     """Return the base URL of the server to which a response to `url` redirects.
 
     Followed is a redirect of the same path to the same host or a subdomain of it; Tableau Cloud redirects sign-ins from
     its generic host to the pod of the site. Raises InvalidResponse for any other, such as one to a login page, to a
-    foreign domain, or from https to http.
+    foreign domain, or from https to http; it is permanent if `status` says so, while maintenance redirects for a time.
     """
     location = headers.get("Location", "")
     old = urlsplit(url)
@@ -31,7 +33,7 @@ def new_server(url: str, headers: Mapping[str, str]) -> str:
         reason = "its address is not a URL"
     if reason:
         advice = "Use the address of your site's own server, and exempt /api from login pages and proxies."
-        raise errors.InvalidResponse(f"Redirect not followed: {reason}", permanent=True, advice=advice)
+        raise errors.InvalidResponse(f"Redirect not followed: {reason}", permanent=status in _PERMANENT, advice=advice)
     host = f"[{new.hostname}]" if ":" in (new.hostname or "") else new.hostname
     return f"{new.scheme}://{host}" + (f":{new.port}" if new.port else "")
 

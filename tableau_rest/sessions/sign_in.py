@@ -189,7 +189,7 @@ def _follow(server: str, path: str, send: Callable[[str], Response]) -> tuple[st
         response = send(server)
         if response.status not in redirects.STATUSES:
             return server, response
-        server = redirects.new_server(server + path, response.headers)
+        server = redirects.new_server(server + path, response.headers, response.status)
     raise errors.InvalidResponse("Tableau redirects the sign-in in a circle", detail=server)
 
 

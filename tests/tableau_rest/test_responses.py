@@ -141,7 +141,7 @@ def test_the_time_to_retry(detail: str, headers: dict[str, str], seconds: int | 
 )
 def test_a_redirect_within_the_same_organization_is_followed(url: str, location: str, home: str) -> None:
     """It may lead from Tableau Cloud's generic host to a pod, from http to https, and anywhere on loopback."""
-    assert redirects.new_server(url, {"Location": location}) == home
+    assert redirects.new_server(url, {"Location": location}, 302) == home
 
 
 @pytest.mark.parametrize(
@@ -165,9 +165,11 @@ def test_a_redirect_within_the_same_organization_is_followed(url: str, location:
     ],
 )
 def test_any_other_redirect_is_refused(url: str, location: str) -> None:
-    """It must not lead to http, to a foreign domain, to another port, or to a login page."""
-    with pytest.raises(errors.InvalidResponse, match="not followed"):
-        redirects.new_server(url, {"Location": location})
+    """It must not lead to http, to a foreign domain, to another port, or to a login page; a temporary one may end."""
+    for status, permanent in {301: True, 302: False, 307: False, 308: True}.items():
+        with pytest.raises(errors.InvalidResponse, match="not followed") as raised:
+            redirects.new_server(url, {"Location": location}, status)
+        assert raised.value.permanent is permanent
 
 
 def test_tokens_are_masked_in_details() -> None:
