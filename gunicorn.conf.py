@@ -45,7 +45,7 @@ from webhooks.gunicorn.sharing_worker import ABSENT, SUPPORTED, SharingWorker, c
 from webhooks.gunicorn.signals import repeat_early_signals, stop_claiming_at_sigterm  # noqa: E402 - as above
 from webhooks.observability import logs  # noqa: E402 - as above
 from webhooks.observability.tracing import TRACING  # noqa: E402 - as above
-from webhooks.receiver import REQUEST_LINES  # noqa: E402 - as above
+from webhooks.receiver import REQUEST_LINES, RETRY_AFTER_SECONDS  # noqa: E402 - as above
 
 # Seconds in which a client must send its whole request; gunicorn's own worker waits so long for each part of it.
 CLIENT_SECONDS = int(REQUEST_SECONDS)
@@ -124,7 +124,8 @@ timeout = 60
 # Heroku and most other platforms kill after 30 s. After the signal no job is claimed; requests and jobs finish in
 # parallel.
 graceful_timeout = 28
-keepalive = 5
+# Longer than a 503 lets senders wait (Retry-After): they would send on connections that are being closed.
+keepalive = 2 * RETRY_AFTER_SECONDS
 # gunicorn's default of 0 would make whatever the server creates writable for every user of the machine.
 umask = 0o077
 control_socket_disable = True

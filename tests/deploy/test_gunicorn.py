@@ -29,6 +29,7 @@ from packaging.requirements import Requirement
 from webhooks.config.settings import ROOT
 from webhooks.gunicorn.problem_socket import ProblemSocket
 from webhooks.gunicorn.sharing_worker import SUPPORTED, SharingWorker, choose_worker_class
+from webhooks.receiver import RETRY_AFTER_SECONDS
 
 
 def configuration() -> dict[str, Any]:
@@ -58,14 +59,19 @@ def test_range_in_pyproject_is_what_the_class_supports() -> None:
     assert not wanted.specifier.contains(f"{major - 1}.99.0")
 
 
+def test_connections_are_kept_longer_than_senders_wait_after_a_503() -> None:
+    """A sender that waits as long as Retry-After says does not send on a connection that is being closed."""
+    assert configuration()["keepalive"] > RETRY_AFTER_SECONDS + 1
+
+
 def test_attributes_that_the_class_reads_exist() -> None:
     """The undocumented attributes are those of gunicorn's worker."""
     source = Path(sys.modules[ThreadWorker.__module__].__file__ or "").read_text(encoding="utf-8")
     names = ("nr_conns", "keepalived_conns", "max_keepalived", "worker_connections", "poller", "method_queue", "tpool")
     for name in (*names, "alive"):
         assert re.search(rf"self\.{name} = ", source), name
-    overridden = {"accept", "enqueue_req", "finish_request", "handle_request", "murder_pending", "set_accept_enabled"}
-    assert overridden | {"wait_for_and_dispatch_events"} <= set(vars(ThreadWorker))
+    overridden = {"accept", "enqueue_req", "finish_request", "handle_request", "murder_keepalived", "murder_pending"}
+    assert overridden | {"set_accept_enabled", "wait_for_and_dispatch_events"} <= set(vars(ThreadWorker))
     assert list(inspect.signature(wsgi.create).parameters)[:5] == ["req", "sock", "client", "server", "cfg"]
     assert "handle_error" in vars(Worker)
     with socket.socket() as client:

@@ -182,6 +182,10 @@ def test_one_deadline_holds_for_the_whole_request(server: Server, start: bytes, 
                 while data := connection.recv(4096):
                     received += data
             assert received[9:12] == status, received
+            if status == b"200":
+                # It ends in order: a request that crosses the end is not reset.
+                connection.sendall(HEALTH + b"\r\n")
+                assert connection.recv(4096) == b""
     assert time.monotonic() - began < 4 * DEADLINE_SECONDS
 
 

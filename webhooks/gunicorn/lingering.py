@@ -64,3 +64,11 @@ def unblock(connection: socket.socket) -> None:
     """Let the socket's calls return at once; most often they do, and this needs no call of the system."""
     if connection.gettimeout() != 0:
         connection.setblocking(False)
+
+
+def has_received(connection: socket.socket) -> bool:
+    """Return whether the socket, whose calls return at once, has data that was not read yet."""
+    try:
+        return bool(connection.recv(1, socket.MSG_PEEK))
+    except OSError:
+        return False

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 from gunicorn import http  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker  # type: ignore[import-untyped]
 
-from webhooks.gunicorn.lingering import LINGER_SECONDS, RECEIVE_BYTES, Lingering, unblock
+from webhooks.gunicorn.lingering import LINGER_SECONDS, RECEIVE_BYTES, Lingering, has_received, unblock
 from webhooks.gunicorn.main_thread import DeferredResponses, LastingQueue
 from webhooks.gunicorn.problem_socket import ProblemSocket
 from webhooks.gunicorn.reception import REQUEST_SECONDS, TIMED_OUT, LimitedSource, Reception, has_read_body
@@ -270,6 +270,24 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
             timeout = min(timeout, pause)
         super().wait_for_and_dispatch_events(min(timeout, self._deferred.seconds_left()))
 
+    def murder_keepalived(self, force: bool = False) -> None:
+        """End connections that were kept long enough; one whose next request has just arrived is served.
+
+        To close a socket with unread data resets the connection, so the client would not learn what became of it.
+        """
+        if self.cfg.is_ssl or force:
+            super().murder_keepalived(force)
+            return
+        now = time.monotonic()
+        while self.keepalived_conns and self.keepalived_conns[0].timeout <= now:
+            connection = self.keepalived_conns[0]
+            if has_received(connection.sock):
+                self._on_readable(connection)
+            else:
+                connection.kept = False
+                self.keepalived_conns.popleft()
+                self._lingering.add(connection)
+
     def murder_pending(self) -> None:
         """Close connections whose time is over, and the oldest silent ones if there are too many."""
         super().murder_pending()
@@ -293,10 +311,13 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
             # The thread reads no more, and responds that the body ended early, or refuses for another reason.
             self._hand_over(reception)
             return
-        if reception.request.received:
-            with suppress(OSError):
-                reception.connection.sock.send(TIMED_OUT)
-        self._drop(reception)
+        if not reception.request.received:
+            self._drop(reception)
+            return
+        with suppress(OSError):
+            reception.connection.sock.send(TIMED_OUT)
+        del self._receptions[reception.connection]
+        self._lingering.add(reception.connection)
 
     def _evict(self) -> bool:
         """Close the oldest connection that has not sent its head, or else the oldest that was kept alive."""
@@ -306,6 +327,9 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
                 return True
         if not self.keepalived_conns:
             return False
+        if not self.cfg.is_ssl and has_received(self.keepalived_conns[0].sock):
+            self._on_readable(self.keepalived_conns[0])
+            return True
         connection = self.keepalived_conns.popleft()
         # Over TLS, gunicorn has put it into the poller.
         connection.watched = True
