@@ -14,6 +14,7 @@ from werkzeug.serving import is_running_from_reloader
 from webhooks import cli
 from webhooks.cli.support import demo_settings
 from webhooks.config.environment import require_free_address
+from webhooks.config.probable_mistakes import probable_mistakes
 from webhooks.config.settings import Settings, doubtful_variables, is_flask_command, load_environment
 from webhooks.event import MAX_BYTES
 from webhooks.garbage_collection import collect_as_usual
@@ -111,7 +112,7 @@ def check_settings(services: Services) -> None:
     services.settings.require_tableau()
     services.settings.require_durable()
     TRACING.configure(enabled=services.settings.traces)
-    warnings = doubtful_variables() + check_sign_in(services.settings)
+    warnings = doubtful_variables() + probable_mistakes(services.sites.all) + check_sign_in(services.settings)
     if not services.settings.webhook_tokens():
         warnings.append("WEBHOOK_TOKEN is empty: anyone who knows the URL can send events")
     elif services.settings.has_short_token():

@@ -61,6 +61,7 @@ def test_valid_urls_are_completed(text: str, expected: str) -> None:
         ("postgres://u:s3kret@h/d?sslmode", "the parameters after ? are not NAME=VALUE pairs"),
         ("postgres://u:s3kret@h/d?sslrootcert=", "the parameter 'sslrootcert' has no value"),
         ("postgres://u:s3k@ret@h/d", "write @ in a password as %40"),
+        ("postgres://u:s3k@re/t@h:5432/d", "write @ in a password as %40, and / as %2F"),
         ("postgres://u:s3kret@h:port/d", "the port is not a number"),
         ("postgres://u:s3kret@h1:5432,h2:5432/d", "write several hosts as parameters: ?host=HOST1:PORT1&host="),
         ("sqlite://", "an inbox in memory is lost at exit; name a file"),

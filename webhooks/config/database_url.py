@@ -19,7 +19,7 @@ EXPECTED = "write postgres://USER:PASSWORD@HOST/NAME or sqlite:///FILE"
 
 # The parts of an address as SQLAlchemy divides it: a password may contain anything but @.
 POSTGRES_PARTS = re.compile(
-    r"(?:[^:/@]*(?::[^@]*)?@)?(?:\[[^\]/?]+\]|[^/:?@]*)(?::(?P<port>[^/?]*))?(?:/[^?]*)?(?:\?(?P<query>.*))?"
+    r"(?:[^:/@]*(?::[^@]*)?@)?(?:\[[^\]/?]+\]|[^/:?@]*)(?::(?P<port>[^/?]*))?(?:/(?P<name>[^?]*))?(?:\?(?P<query>.*))?"
 )
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 # fmt: off
@@ -87,8 +87,9 @@ def _check_postgres(rest: str) -> None:
     if not found:
         raise ValueError(EXPECTED)
     port = found["port"] or ""
-    if "@" in port:
-        raise ValueError("write @ in a password as %40")
+    # Otherwise, a part of the password would be taken for the host, and be shown in errors.
+    if "@" in port or "@" in (found["name"] or ""):
+        raise ValueError("write @ in a password as %40, and / as %2F")
     if "," in port:
         raise ValueError("write several hosts as parameters: ?host=HOST1:PORT1&host=HOST2:PORT2")
     if port and not port.isdigit():

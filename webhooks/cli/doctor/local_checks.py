@@ -11,6 +11,8 @@ from webhooks.cli.doctor import sqlite_files
 from webhooks.cli.doctor.results import CheckResult, failed, ok, skipped, warning
 from webhooks.clock import utc_now
 from webhooks.config import environment
+from webhooks.config.probable_mistakes import probable_mistakes
+from webhooks.config.settings import doubtful_variables
 from webhooks.destinations import delivery_warnings
 from webhooks.errors import StoreUnavailable
 from webhooks.registry import RegistrationError
@@ -53,11 +55,22 @@ class LocalChecks:
             yield failed("settings", f"not set: {', '.join(missing)}", advice)
         else:
             yield ok("settings", f"every variable that TABLEAU_AUTH={settings.tableau_auth} requires is set")
+        for mistake in (*doubtful_variables(), *probable_mistakes(sites)):
+            yield warning("settings", mistake, "Correct it, then run flask doctor again.")
+        yield from self._webhook_token()
+        secret_files = [path for path in (environment.ENV_FILE, settings.sites_file) if path]
+        if exposed := [path for path in secret_files if path.is_file() and path.stat().st_mode & 0o006]:
+            text = f"every user of this machine can read {' and '.join(map(str, exposed))}, which can contain secrets"
+            command = sqlite_files.close_command(exposed, sqlite_files.Process.current())
+            yield warning("settings", text, f"Run: {command}")
+
+    def _webhook_token(self) -> Iterator[CheckResult]:
+        settings = self._services.settings
         tokens = settings.webhook_tokens()
         if not tokens and self._demo:
             yield ok("token", "not set; the demo accepts requests of this machine only")
         elif not tokens:
-            advice = 'Generate one: python -c "import secrets; print(secrets.token_urlsafe(32))"'
+            advice = "Generate one: openssl rand -hex 32"
             yield warning("token", "WEBHOOK_TOKEN is not set: requests are not authenticated", advice)
         elif settings.has_short_token():
             yield warning("token", "WEBHOOK_TOKEN is short and could be guessed", "Use at least 32 characters.")
@@ -65,11 +78,6 @@ class LocalChecks:
             yield ok("token", f"{len(tokens)} are valid; remove the old one after flask webhooks sync")
         else:
             yield ok("token", "set")
-        secret_files = [path for path in (environment.ENV_FILE, settings.sites_file) if path]
-        if exposed := [path for path in secret_files if path.is_file() and path.stat().st_mode & 0o006]:
-            text = f"every user of this machine can read {' and '.join(map(str, exposed))}, which can contain secrets"
-            command = sqlite_files.close_command(exposed, sqlite_files.Process.current())
-            yield warning("settings", text, f"Run: {command}")
 
     def database(self) -> Iterator[CheckResult]:
         """Write and delete a row, which needs the disk, the schema and the permissions."""

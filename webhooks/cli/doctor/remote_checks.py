@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 import requests
 
@@ -56,15 +57,25 @@ class RemoteChecks:
         self._services = services
         self._url = url
         self._site = site
+        # Whether Tableau did not respond, so that no further request to it can succeed.
+        self._is_silent = False
 
     def of_site(self) -> list[tuple[str, Callable[[], Iterator[CheckResult]]]]:
         """Return the checks of the site with their names, in the order in which one explains the next."""
         return [
             ("tableau", self.tableau),
-            ("sign-in", self.sign_in),
-            ("webhooks", self.webhooks),
-            ("job list", self.job_list),
+            *(
+                (name, partial(self._if_tableau_responds, name, check))
+                for name, check in (("sign-in", self.sign_in), ("webhooks", self.webhooks), ("job list", self.job_list))
+            ),
         ]
+
+    def _if_tableau_responds(self, name: str, check: Callable[[], Iterator[CheckResult]]) -> Iterator[CheckResult]:
+        """Yield the results of the check, or that it was skipped because Tableau did not respond to the first one."""
+        if self._is_silent:
+            yield skipped(name, f"{self._site.domain} did not respond")
+        else:
+            yield from check()
 
     def tableau(self) -> Iterator[CheckResult]:
         """Check that Tableau responds, and that its clock agrees with this machine's."""
@@ -81,6 +92,7 @@ class RemoteChecks:
                     allow_redirects=False,
                 )
         except requests.exceptions.SSLError:
+            self._is_silent = True
             yield failed(
                 "tableau",
                 f"{domain}: its certificate is not trusted",
@@ -88,6 +100,7 @@ class RemoteChecks:
             )
             return
         except requests.RequestException:
+            self._is_silent = True
             advice = "Is TABLEAU_DOMAIN correct? Is a proxy or firewall in between?"
             yield failed("tableau", f"{domain}: no response", advice)
             return

@@ -1,0 +1,27 @@
+"""Find settings that are valid, but probably not what their author meant. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from webhooks.config.site import Site
+
+# The secret of a personal access token, as Tableau shows it. Its name is chosen by a person.
+TOKEN_SECRET = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}:[A-Za-z0-9]{16,}")
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+
+
+def probable_mistakes(sites: Iterable[Site]) -> list[str]:
+    """Return a sentence for each probable mistake in the address or the credential of a site, without any secret."""
+    found = []
+    for site in sites:
+        domain, name = ("domain", "pat_name") if site.name else ("TABLEAU_DOMAIN", "TABLEAU_PAT_NAME")
+        of_site = f" of the site {site.name}" if site.name else ""
+        parts = urlsplit(site.domain)
+        if parts.scheme == "http" and parts.hostname not in LOCAL_HOSTS:
+            found.append(f"{domain}{of_site} begins with http://, so credentials are sent unencrypted; write https://")
+        if TOKEN_SECRET.fullmatch(site.pat_name):
+            found.append(f"{name}{of_site} looks like the secret of a token; are the name and the secret swapped?")
+    return found
