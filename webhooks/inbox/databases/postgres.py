@@ -28,6 +28,7 @@ from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from webhooks.inbox import migrate
+from webhooks.inbox.databases import raw_sql
 from webhooks.inbox.databases.batched_inserts import BatchedInserts, PendingInsert
 from webhooks.inbox.databases.errors import lost_session, translated
 from webhooks.inbox.databases.pending_write import PendingWrite
@@ -58,11 +59,11 @@ CONNECTION = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+# Statements that follow a lock have to see what was committed before it.
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+NOW = "extract(epoch from clock_timestamp())::double precision"
 # For this transaction only: without bitmaps, the index is read in its order, which needs no sorting.
-BEGIN_CLAIM = (
-    "SELECT coalesce(%s::double precision, CAST(extract(epoch FROM clock_timestamp()) AS double precision)) "
-    "FROM set_config('enable_bitmapscan', 'off', true)"
-)
+BEGIN_CLAIM = f"SELECT coalesce(%s::double precision, {NOW}) FROM set_config('enable_bitmapscan', 'off', true)"  # noqa: S608 - no values
 SERIALIZE = "SELECT count(pg_advisory_xact_lock(%s, key)) FROM unnest(%s::int[]) AS key"
 
 
@@ -82,14 +83,17 @@ class PostgresStore(Store):
     def __init__(self, url: URL, clock: Clock | None = None) -> None:
         super().__init__()
         self._clock = clock
-        self._engine = create_engine(url, pool_size=POOL_SIZE, max_overflow=0, pool_timeout=5, pool_recycle=1800)
+        # A single statement needs no transaction around it, which would take two round trips more.
+        self._engine = create_engine(
+            url, pool_size=POOL_SIZE, max_overflow=0, pool_timeout=5, pool_recycle=1800, isolation_level="AUTOCOMMIT"
+        )
         _, arguments = self._engine.dialect.create_connect_args(url)
         # After a fail-over the old primary may still accept connections.
         self._arguments: dict[str, Any] = {"target_session_attrs": "read-write", **arguments, **CONNECTION}
 
         @event.listens_for(self._engine, "do_connect")
         def connect(_dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> Any:
-            return BoundedConnection.connect(**{**options, **self._arguments})
+            return BoundedConnection.connect(**{**options, **self._arguments}, autocommit=True)
 
         @event.listens_for(self._engine, "handle_error")
         def mark_lost_session(context: ExceptionContext) -> None:
@@ -97,8 +101,6 @@ class PostgresStore(Store):
             if lost_session(context.original_exception):
                 context.is_disconnect = True
 
-        # A single SELECT needs no transaction around it, which would take three round trips instead of one.
-        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._acknowledging = AcknowledgementPool(self._arguments)
         self._inserts = BatchedInserts(self._acknowledging, self.ensure_ready, self.wall_sql)
 
@@ -111,7 +113,7 @@ class PostgresStore(Store):
 
     def read(self, operation: Operation[T]) -> T:
         def query() -> T:
-            with self._reading.connect() as connection:
+            with self._engine.connect() as connection:
                 _driver(connection).timeout = WRITE_SECONDS
                 return operation(connection)
 
@@ -120,8 +122,7 @@ class PostgresStore(Store):
 
     def write(self, operation: Operation[T], *, timeout: float = WRITE_SECONDS) -> T:
         def transaction() -> T:
-            with self._engine.begin() as connection:
-                _driver(connection).timeout = timeout
+            with self._transaction(timeout) as connection:
                 return operation(connection)
 
         self.ensure_ready()
@@ -132,9 +133,8 @@ class PostgresStore(Store):
 
     def serialize(self, connection: Connection, names: Iterable[str]) -> None:
         """Hold advisory locks until the end of the transaction, in an order that excludes deadlocks."""
-        keys = sorted({zlib.crc32(name.encode()) for name in names})
-        if keys:
-            connection.exec_driver_sql(SERIALIZE, (SERIALIZED, [key - 2**31 for key in keys]))
+        if keys := _lock_keys(names):
+            raw_sql.run(connection, SERIALIZE, (SERIALIZED, keys))
 
     def begin_insert(
         self, row: Sequence[Any], on_complete: Callable[[], None] | None = None
@@ -158,7 +158,7 @@ class PostgresStore(Store):
             return ended, started_at
 
         def run(connection: Connection) -> tuple[bool, float | None]:
-            at, ended, started_at = connection.exec_driver_sql(statement, values).one()
+            at, ended, started_at = raw_sql.run(connection, statement, values).fetchone()
             if ended:
                 then(connection, at)
             return ended, started_at
@@ -180,7 +180,7 @@ class PostgresStore(Store):
         """
         self.ensure_ready()
         started = time.monotonic()
-        with translated(), self._reading.connect() as connection:
+        with translated(), self._engine.connect() as connection:
             driver = _driver(connection)
             driver.timeout = WRITE_SECONDS
             try:
@@ -198,7 +198,7 @@ class PostgresStore(Store):
         return select(cast(func.extract("epoch", func.clock_timestamp()), Double)).scalar_subquery()
 
     def now(self, connection: Connection) -> float:
-        return self._clock() if self._clock else float(connection.execute(select(self.now_sql())).scalar_one())
+        return self._clock() if self._clock else float(raw_sql.run(connection, f"SELECT {NOW}", ()).fetchone()[0])
 
     def begin_claim(self, connection: Connection) -> float:
         """Do the same with one round trip.
@@ -207,12 +207,12 @@ class PostgresStore(Store):
         all of them with their events for each claim, instead of the first ones in the order of the index.
         """
         clock = self._clock() if self._clock else None
-        return float(connection.exec_driver_sql(BEGIN_CLAIM, (clock,)).scalar_one())
+        return float(raw_sql.run(connection, BEGIN_CLAIM, (clock,)).fetchone()[0])
 
     def wall_sql(self) -> tuple[str, tuple[float, ...]]:
         if self._clock:
             return "%s::double precision", (self._clock(),)
-        return "extract(epoch from clock_timestamp())::double precision", ()
+        return NOW, ()
 
     def due_sql(self) -> tuple[str, tuple[float, ...]]:
         # As in `now_sql`.
@@ -228,8 +228,7 @@ class PostgresStore(Store):
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
-        with translated(), self._engine.begin() as connection:
-            _driver(connection).timeout = MIGRATION_SECONDS
+        with translated(), self._transaction(MIGRATION_SECONDS) as connection:
             connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
             yield connection
 
@@ -265,8 +264,35 @@ class PostgresStore(Store):
         self._acknowledging.close()
         self._engine.dispose()
 
+    @contextmanager
+    def _transaction(self, timeout: float) -> Iterator[Connection]:
+        """Yield a connection in a transaction, and commit it unless an error is raised."""
+        with self._engine.connect() as connection:
+            driver = _driver(connection)
+            driver.timeout = timeout
+            started = time.monotonic()
+            try:
+                driver.execute(BEGIN)
+            except psycopg.Error as error:
+                if not lost_session(error) or time.monotonic() - started > REPEAT_SECONDS:
+                    raise
+                connection.invalidate(error)
+                # SQLAlchemy also replaces the pool's other connections if this one is lost as well.
+                connection.exec_driver_sql(BEGIN)
+                driver = _driver(connection)
+            yield connection
+            try:
+                driver.commit()
+            except psycopg.Error as error:
+                raw_sql.discard_lost(connection, error)
+                raise
+
     def _connect(self) -> BoundedConnection:
         return BoundedConnection.connect(**self._arguments, autocommit=True)
+
+
+def _lock_keys(names: Iterable[str]) -> list[int]:
+    return sorted(zlib.crc32(name.encode()) - 2**31 for name in names)
 
 
 def _driver(connection: Connection) -> BoundedConnection:

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import Any, Self
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 
 class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
@@ -41,6 +42,11 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         if connection.pooled:
             connection.prepare_threshold = None
         return connection
+
+    def rollback(self) -> None:
+        """Do the same; without a transaction it does nothing, which takes psycopg longer than asking."""
+        if self.info.transaction_status is not TransactionStatus.IDLE:
+            super().rollback()
 
     def wait(self, gen: Generator[Any, Any, Any], *args: Any, **options: Any) -> Any:
         """Do what psycopg does, within the timeout."""

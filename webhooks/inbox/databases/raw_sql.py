@@ -32,7 +32,7 @@ def query(connection: Connection, statement: Select[Any], **values: Any) -> list
     parameters: Any = compiled.construct_params(values)
     if compiled.positional:
         parameters = tuple(parameters[name] for name in compiled.positiontup or ())
-    cursor = _run(connection, compiled.string, parameters)
+    cursor = run(connection, compiled.string, parameters)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -46,7 +46,7 @@ def execute(connection: Connection, statement: str, *values: Any) -> Any:
             lengths.append(len(padded))
         else:
             flat.append(value)
-    return _run(connection, _sql(statement, connection.dialect.name, tuple(lengths)), tuple(flat))
+    return run(connection, _sql(statement, connection.dialect.name, tuple(lengths)), tuple(flat))
 
 
 def execute_many(connection: Connection, statement: str, many: Sequence[tuple[Any, ...]]) -> None:
@@ -56,21 +56,22 @@ def execute_many(connection: Connection, statement: str, many: Sequence[tuple[An
     try:
         connection.connection.cursor().executemany(_sql(statement, connection.dialect.name, ()), many)
     except Exception as error:
-        _discard_lost(connection, error)
+        discard_lost(connection, error)
         raise
 
 
-def _run(connection: Connection, statement: str, parameters: Any) -> Any:
+def run(connection: Connection, statement: str, parameters: Any) -> Any:
+    """Run a statement in the driver's own notation, and return its cursor."""
     cursor = connection.connection.cursor()
     try:
         cursor.execute(statement, parameters)
     except Exception as error:
-        _discard_lost(connection, error)
+        discard_lost(connection, error)
         raise
     return cursor
 
 
-def _discard_lost(connection: Connection, error: Exception) -> None:
+def discard_lost(connection: Connection, error: Exception) -> None:
     """Take the connection out of the pool if its session is lost, as SQLAlchemy does after its own statements.
 
     Else it would be used again, or the pool would log a traceback while it tries to roll back.
