@@ -18,13 +18,15 @@ from sqlalchemy import Connection, text
 
 from bench.postgres import Server
 from tests.deploy.tools import tool
-from tests.support.databases import IN_TIME, NOTIFY, refusal_seconds
+from tests.support.databases import IN_TIME, NOTIFY, Clock, refusal_seconds
 from tests.support.pgbouncer import pgbouncer
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.inbox.databases import raw_sql
 from webhooks.inbox.databases.postgres_connection import BoundedConnection
+from webhooks.inbox.jobs.attempt_sql import postgres_end, postgres_values
+from webhooks.inbox.jobs.attempts import attempt_end
 from webhooks.inbox.jobs.due_jobs import BY_URGENCY
 from webhooks.inbox.jobs.jobs import Following
 from webhooks.job import Job, JobState
@@ -118,15 +120,41 @@ def test_claims_read_the_first_jobs_of_a_backlog(
     box.events.plan(lambda _: [replace(NOTIFY, key=str(number)) for number in range(1000)])
     due, _ = BY_URGENCY[False]
 
-    def plan(connection: Connection) -> str:
+    (job,) = box.jobs.claim("me", 1, 60)
+
+    def plans(connection: Connection) -> list[str]:
+        # At the end of a job, one is claimed without the settings of the transaction that begins a claim.
+        end = postgres_end(box.store.wall_sql()[0], claim=True)
+        ended = postgres_values(attempt_end(box.store, job, JobState.DONE, "done"))
+        before = connection.exec_driver_sql(f"EXPLAIN {end}", (*ended, "me", 30)).scalars().all()
         now = box.store.begin_claim(connection)
         compiled = due.compile(dialect=connection.dialect)
         values = compiled.construct_params({"now": now, "most": 8})
-        return "\n".join(connection.exec_driver_sql(f"EXPLAIN {compiled}", values).scalars())
+        return ["\n".join(before), "\n".join(connection.exec_driver_sql(f"EXPLAIN {compiled}", values).scalars())]
 
-    explained = box.store.write(plan)
-    assert "Index Scan using jobs_open" in explained
-    assert "Sort" not in explained
+    for explained in box.store.write(plans):
+        assert "Index Scan using jobs_open" in explained
+        assert "Sort" not in explained
+
+
+def test_job_of_a_dead_worker_is_not_claimed_at_the_end_of_another(
+    postgres_server: Server, opened: Callable[..., Inbox], event: Callable[..., Event], clock: Clock
+) -> None:
+    """Its last attempt has to be recorded first, so it is left to the next round, and none behind it goes first."""
+    box = opened(postgres_server.url(), clock=clock)
+    box.events.receive(event())
+    box.events.plan(lambda _: [replace(NOTIFY, key=str(number)) for number in range(3)])
+    own, lost = box.jobs.claim("me", 1, 60)[0], box.jobs.claim("dead", 1, 30)[0]
+    clock.seconds += 31
+    # A third one became due before.
+    with box.store.migrating() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET due_at = %s WHERE attempts = 0", (clock.seconds - 0.5,))
+    assert box.jobs.finish(own, following=Following(lease=30)) is None
+    first, second = box.jobs.claim("me", 2, 30)
+    assert (first.id, first.attempts) == (lost.id, 2)
+    assert box.jobs.finish(second) is None
+    outcomes = {one.outcome for record in box.events.list() for job in record.jobs for one in job.attempts_made}
+    assert outcomes == {"done", "lost"}
 
 
 @pytest.mark.second_stage

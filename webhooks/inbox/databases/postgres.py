@@ -34,8 +34,8 @@ from webhooks.inbox.databases.errors import lost_session, translated
 from webhooks.inbox.databases.pending_write import PendingWrite
 from webhooks.inbox.databases.postgres_connection import BoundedConnection
 from webhooks.inbox.databases.postgres_pool import AcknowledgementPool
-from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Store
-from webhooks.inbox.jobs.attempt_sql import AttemptEnd, own, postgres_end, postgres_start, postgres_values
+from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Row, Store
+from webhooks.inbox.jobs.attempt_sql import JOB_COLUMNS, AttemptEnd, own, postgres_end, postgres_start, postgres_values
 from webhooks.job import Job
 
 T = TypeVar("T")
@@ -74,6 +74,7 @@ class PostgresStore(Store):
     """
 
     placeholder = "%s"
+    claims_at_end = True
     # A generated id needs the right to use the sequence. One that is not used up leaves no gap in the ids.
     given_id = (
         "CASE WHEN has_sequence_privilege(pg_get_serial_sequence('events', 'id'), 'USAGE') THEN %s "
@@ -164,6 +165,19 @@ class PostgresStore(Store):
             return ended, started_at
 
         return self.write(run)
+
+    def end_and_claim(
+        self,
+        end: AttemptEnd,
+        lease: float,
+        claim: Callable[[Connection, float], Sequence[Row]],  # noqa: ARG002 - the statement claims
+    ) -> tuple[bool, Row | None]:
+        """Do the same with one round trip; the job of a dead worker is left to `claim` elsewhere."""
+        now, values = self.wall_sql()
+        statement = postgres_end(now, checkpoints=bool(end.checkpoints), claim=True)
+        _, ended, _, *claimed = self.run(statement, (*values, *postgres_values(end), end.job.owner, lease))
+        job = dict(zip(JOB_COLUMNS, claimed, strict=True))
+        return ended, job if job["id"] is not None else None
 
     def acknowledge(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
         self.ensure_ready()
@@ -307,7 +321,7 @@ def _run(operation: Callable[[], T]) -> T:
     with translated():
         try:
             return operation()
-        except DBAPIError as error:
-            if not error.connection_invalidated or time.monotonic() - started > REPEAT_SECONDS:
+        except (DBAPIError, psycopg.Error) as error:
+            if not lost_session(error) or time.monotonic() - started > REPEAT_SECONDS:
                 raise
             return operation()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Operation = Callable[[Connection], T]
+Row = Mapping[str, Any]
 # Returns seconds since 1970, UTC.
 Clock = Callable[[], float]
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
@@ -66,6 +67,9 @@ class Store(ABC):
     may_start_clock = True
     # Whether this process may create the database.
     may_create = True
+
+    # Whether `end_and_claim` claims with one statement, so that nothing is known of a claim whose outcome is unknown.
+    claims_at_end = False
 
     # Masks secrets in the errors that are stored; services contribute them.
     redact: Redactor = Redactor(())
@@ -143,6 +147,26 @@ class Store(ABC):
         Returns whether the job belonged to its worker, and when the following job started. `then` runs in the same
         transaction, with the connection and the time.
         """
+
+    def end_and_claim(
+        self,
+        end: AttemptEnd,
+        lease: float,  # noqa: ARG002 - see PostgresStore
+        claim: Callable[[Connection, float], Sequence[Row]],
+    ) -> tuple[bool, Row | None]:
+        """Commit the end of an attempt together with the claim of a due job, which its worker gets for `lease` seconds.
+
+        Returns whether the ended job belonged to its worker, and the row of the claimed one, if there is one. `claim`
+        claims it in a transaction, with the connection and the time.
+        """
+        claimed: Sequence[Row] = ()
+
+        def then(connection: Connection, now: float) -> None:
+            nonlocal claimed
+            claimed = claim(connection, now)
+
+        ended, _ = self.end_attempt(end, then)
+        return ended, next(iter(claimed), None)
 
     @abstractmethod
     def run(self, statement: str, values: tuple[Any, ...]) -> Any:

@@ -11,7 +11,8 @@ from functools import cache
 from typing import Any
 
 from webhooks.inbox.events.tables import UNPLANNED
-from webhooks.inbox.jobs.tables import OPEN, URGENT
+from webhooks.inbox.jobs.tables import OPEN, URGENT, jobs
+from webhooks.inbox.queries import JOB_QUERY
 from webhooks.job import Job, JobState
 
 RUNNING = int(JobState.RUNNING)
@@ -35,6 +36,23 @@ _RECORDED = (
     "SELECT %s::bigint, one.namespace, one.key, one.value, clock.now "
     "FROM clock, unnest(%s::text[], %s::text[], %s::text[]) AS one (namespace, key, value) "
     "ON CONFLICT (job_id, namespace, key) DO NOTHING)"
+)
+
+# The columns of a claimed job, as in `queries.JOB_QUERY`.
+JOB_COLUMNS = tuple(str(column.key) for column in JOB_QUERY.selected_columns)
+_OF_EVENT = [column for column in JOB_QUERY.selected_columns if column.table is not jobs]
+_OF_JOB = [str(column) for column in jobs.c]
+# The first due job for which no person waits. With a limit of one, PostgreSQL reads the index in its order even if its
+# statistics are wrong. If it is the job of a dead worker, none is claimed: its last attempt has to be recorded first.
+_CLAIMED = (
+    f", due AS (SELECT jobs.id, jobs.state, {', '.join(map(str, _OF_EVENT))} FROM jobs "  # noqa: S608 - no values
+    "JOIN events ON events.id = jobs.event_id LEFT JOIN synthetic_events ON synthetic_events.event_id = events.id "
+    f"WHERE {OPEN} AND jobs.urgent = 0 AND jobs.due_at <= (SELECT now FROM clock) "
+    "ORDER BY jobs.due_at, jobs.id LIMIT 1 FOR UPDATE OF jobs SKIP LOCKED), "
+    f"claimed AS (UPDATE jobs SET state = {RUNNING}, attempts = jobs.attempts + 1, owner = %s, "
+    "due_at = clock.now + %s, started_at = clock.now, finished_at = NULL FROM clock, ended, due "
+    f"WHERE jobs.id = due.id AND due.state = {int(JobState.READY)} "
+    f"RETURNING {', '.join((*_OF_JOB, *(f'due.{column.key}' for column in _OF_EVENT)))})"
 )
 
 
@@ -82,6 +100,18 @@ class AttemptEnd:
         """The start of the attempt in seconds since 1970; None if it ends without having started."""
         return self.job.started_at.timestamp() if self.job.started_at else None
 
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """The values that identify the row of the ended attempt."""
+        job, at = self.job, self.started_at
+        return {
+            "job_id": job.id,
+            "number": job.attempts,
+            "worker": job.owner,
+            "started_at": at,
+            "outcome": self.outcome,
+        }
+
 
 def own(job: Job) -> tuple[int, str | None, int]:
     """Return the values of the condition that the job still belongs to its worker."""
@@ -94,11 +124,12 @@ def postgres_start(now: str) -> str:
 
 
 @cache
-def postgres_end(now: str, *, checkpoints: bool = False) -> str:
+def postgres_end(now: str, *, checkpoints: bool = False, claim: bool = False) -> str:
     """Return the statement that does everything with one round trip; `now` is the SQL for the time.
 
     With `checkpoints` it records some. It returns the time, whether the job belonged to its worker, and when the
-    following job started.
+    following job started. With `claim` it claims a due job and returns its JOB_COLUMNS as well; the new owner and the
+    seconds of the lease are its last values.
     """
     # A CTE that is used twice is evaluated once, https://www.postgresql.org/docs/current/queries-with.html
     return (
@@ -109,8 +140,10 @@ def postgres_end(now: str, *, checkpoints: bool = False) -> str:
         "SELECT ended.id, %s::integer, %s::text, coalesce(%s::double precision, clock.now), clock.now, "
         "%s::text, %s::text FROM ended, clock), "
         "followed AS (UPDATE jobs SET started_at = clock.now FROM clock, ended "
-        f"WHERE {_OWN.format('%s')} RETURNING jobs.started_at){_RECORDED if checkpoints else ''} "
-        "SELECT clock.now, EXISTS (SELECT 1 FROM ended), (SELECT started_at FROM followed) FROM clock"
+        f"WHERE {_OWN.format('%s')} RETURNING jobs.started_at)"
+        f"{_RECORDED if checkpoints else ''}{_CLAIMED if claim else ''} "
+        "SELECT clock.now, EXISTS (SELECT 1 FROM ended), (SELECT started_at FROM followed)"
+        f"{', claimed.* FROM clock LEFT JOIN claimed ON true' if claim else ' FROM clock'}"
     )
 
 

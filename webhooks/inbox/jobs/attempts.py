@@ -25,6 +25,7 @@ RELEASED = "released"
 HAS_TO_WAIT = "waiting"
 
 INSERT_ATTEMPT = insert(attempts)
+# The attempt of an AttemptEnd, with the values of its `recorded`.
 RECORDED = select(attempts.c.id).where(
     *(attempts.c[name] == bindparam(name) for name in ("job_id", "number", "worker", "started_at", "outcome"))
 )
@@ -49,25 +50,40 @@ def end_attempt(
     transaction, with the connection and the time. The job `start` is started in it as well, and returned if it still
     belongs to its worker. The `checkpoints` are recorded in any case.
     """
+    end = attempt_end(
+        store, job, state, outcome, error, seconds=seconds, more=more, start=start, checkpoints=checkpoints
+    )
+    ended, started_at = store.end_attempt(end, then)
+    if not ended:
+        require_recorded(store, end)
+    return None if start is None or started_at is None else replace(start, started_at=from_timestamp(started_at))
+
+
+def attempt_end(
+    store: Store,
+    job: Job,
+    state: JobState,
+    outcome: str,
+    error: str | None = None,
+    *,
+    seconds: float = 0.0,
+    more: int = 0,
+    start: Job | None = None,
+    checkpoints: Iterable[Checkpoint] = (),
+) -> AttemptEnd:
+    """Return what `end_attempt` stores, without secrets and what a database cannot store."""
     if error:
         # PostgreSQL's text type has no NUL, no database has lone surrogates, and a name from outside may contain both.
         error = store.redact(error).replace("\0", "\ufffd").encode("utf-8", "replace").decode()
         error = cut(error, MAX_ERROR)
     rows = tuple(checkpoint_row(store, one) for one in checkpoints)
-    end = AttemptEnd(job, state, outcome, error, seconds, more, start, rows)
-    ended, started_at = store.end_attempt(end, then)
-    if not ended and not _is_recorded(store, end):
-        raise LeaseLost(f"job {job.id} belongs to another worker now")
-    return None if start is None or started_at is None else replace(start, started_at=from_timestamp(started_at))
+    return AttemptEnd(job, state, outcome, error, seconds, more, start, rows)
 
 
-def _is_recorded(store: Store, end: AttemptEnd) -> bool:
-    """Return whether the attempt has ended this way already: the connection was lost after the commit."""
-    if end.started_at is None:
-        return False
-    job = end.job
-    values = {"job_id": job.id, "number": job.attempts, "worker": job.owner, "started_at": end.started_at}
-    return store.scalar(RECORDED, {**values, "outcome": end.outcome}) is not None
+def require_recorded(store: Store, end: AttemptEnd) -> None:
+    """Return if the attempt has ended this way already: the connection was lost after the commit. Raises LeaseLost."""
+    if end.started_at is None or store.scalar(RECORDED, end.recorded) is None:
+        raise LeaseLost(f"job {end.job.id} belongs to another worker now")
 
 
 def start_attempt(store: Store, job: Job) -> Job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,7 +16,14 @@ from webhooks.inbox.databases.store import Store
 from webhooks.inbox.events.events import Events, JobPlanner
 from webhooks.inbox.events.tables import events
 from webhooks.inbox.jobs.attempt_sql import find_work
-from webhooks.inbox.jobs.attempts import HAS_TO_WAIT, RELEASED, end_attempt, start_attempt
+from webhooks.inbox.jobs.attempts import (
+    HAS_TO_WAIT,
+    RELEASED,
+    attempt_end,
+    end_attempt,
+    require_recorded,
+    start_attempt,
+)
 from webhooks.inbox.jobs.dead_letters import DeadLetters
 from webhooks.inbox.jobs.due_jobs import BY_URGENCY, DueJobs
 from webhooks.inbox.jobs.tables import OPEN, jobs
@@ -230,14 +238,20 @@ class Jobs:
         lease, owner = following.lease, job.owner
         if lease is None or owner is None:
             return end_attempt(self._store, job, state, outcome, error, start=following.job, **more)
-        with self.uncertain_claims.watch(lease) as runs:
+        end, at = attempt_end(self._store, job, state, outcome, error, **more), time.monotonic()
+        with self.uncertain_claims.watch(lease, end if self._store.claims_at_end else None) as runs:
 
-            def claim(connection: Connection, now: float) -> None:
+            def claim(connection: Connection, now: float) -> list[dict[str, Any]]:
                 self._store.begin_claim(connection)
                 runs.append(self._due_jobs.claim(connection, owner, 1, lease, start=1, now=now, urgent=False))
+                return runs[-1]
 
-            end_attempt(self._store, job, state, outcome, error, then=claim, **more)
-            return next(iter(_claimed(runs[-1] if runs else [])), None)
+            ended, row = self._store.end_and_claim(end, lease, claim)
+        if not ended:
+            require_recorded(self._store, end)
+            if self._store.claims_at_end:
+                self.uncertain_claims.look_for(end, lease, at)
+        return job_of(row, event_of(row)) if row else None
 
 
 def _claimed(rows: Iterable[Mapping[str, Any]]) -> list[Job]:
