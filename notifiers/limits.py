@@ -36,6 +36,11 @@ class Limit:
         """The number of calls at once; the default keeps all calls in any `seconds` below the limit."""
         return self.calls - int(self.calls * self.fill) if self.at_once is None else self.at_once
 
+    @property
+    def tolerance(self) -> timedelta:
+        """The time by which a call may be earlier than that, because several may be made at once."""
+        return (self.burst - 1) * self.spacing
+
     def reserve(self, used_until: datetime | None, now: datetime) -> tuple[datetime, datetime]:
         """Return when the next call may be made, and the `used_until` to store for the call after it.
 
@@ -44,5 +49,5 @@ class Limit:
         """
         # The generic cell rate algorithm: one time is the whole state of a bucket.
         used = max(used_until or now, now)
-        start = max(now, used - (self.burst - 1) * self.spacing)
+        start = max(now, used - self.tolerance)
         return start, used + self.spacing

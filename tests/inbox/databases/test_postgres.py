@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from bench.postgres import Server
+from notifiers.limits import Limit
 from tests.deploy.tools import tool
 from tests.support.databases import IN_TIME, NOTIFY, Clock, refusal_seconds
 from tests.support.pgbouncer import pgbouncer
@@ -155,6 +157,23 @@ def test_job_of_a_dead_worker_is_not_claimed_at_the_end_of_another(
     assert box.jobs.finish(second) is None
     outcomes = {one.outcome for record in box.events.list() for job in record.jobs for one in job.attempts_made}
     assert outcomes == {"done", "lost"}
+
+
+def test_calls_are_counted_once_however_many_ask_at_a_time(
+    postgres_server: Server, opened: Callable[..., Inbox], clock: Clock
+) -> None:
+    """Processes that ask at the same time get as many calls as the limits allow, also if no limit was used before."""
+    url = postgres_server.url()
+    boxes = [opened(url, clock=clock) for _ in range(2)]
+    shared = Limit("all", 100, 60.0, at_once=12)
+
+    def ask(number: int) -> bool:
+        return boxes[number % 2].budgets.take([Limit(f"channel {number % 7}", 1, 1.0, at_once=2), shared]) is None
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = Counter(number % 7 for number, free in enumerate(pool.map(ask, range(56))) if free)
+    assert sum(taken.values()) == 12
+    assert max(taken.values()) <= 2
 
 
 @pytest.mark.second_stage

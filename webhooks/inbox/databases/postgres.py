@@ -6,6 +6,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import Any, TypeVar
 
 import psycopg
@@ -36,6 +37,7 @@ from webhooks.inbox.databases.postgres_connection import BoundedConnection
 from webhooks.inbox.databases.postgres_pool import AcknowledgementPool
 from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Row, Store
 from webhooks.inbox.jobs.attempt_sql import JOB_COLUMNS, AttemptEnd, own, postgres_end, postgres_start, postgres_values
+from webhooks.inbox.limits.limit_sql import Rate, postgres_take
 from webhooks.job import Job
 
 T = TypeVar("T")
@@ -136,6 +138,16 @@ class PostgresStore(Store):
         """Hold advisory locks until the end of the transaction, in an order that excludes deadlocks."""
         if keys := _lock_keys(names):
             raw_sql.run(connection, SERIALIZE, (SERIALIZED, keys))
+
+    def take_if_free(self, rates: Sequence[Rate]) -> bool:
+        now, times = self.wall_sql()
+        statement = postgres_take(now, len(rates))
+        locks = _lock_keys(one.key for one in rates)
+        values = (*chain.from_iterable(rates), SERIALIZED, *locks, *times)
+        taken, added = self.run(statement, values)
+        if added:
+            taken, _ = self.run(statement, values)
+        return bool(taken)
 
     def begin_insert(
         self, row: Sequence[Any], on_complete: Callable[[], None] | None = None

@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Executable, RowMap
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox.databases.pending_write import PendingWrite
 from webhooks.inbox.jobs.attempt_sql import AttemptEnd
+from webhooks.inbox.limits.limit_sql import Rate
 from webhooks.job import Job
 from webhooks.observability.redaction import Redactor
 
@@ -123,6 +124,13 @@ class Store(ABC):
     @abstractmethod
     def serialize(self, connection: Connection, names: Iterable[str]) -> None:
         """Within a transaction, wait for other transactions that gave one of these names, and let later ones wait."""
+
+    def take_if_free(self, rates: Sequence[Rate]) -> bool:  # noqa: ARG002 - see PostgresStore
+        """Count a call against all limits if that is possible with one statement and all are free.
+
+        Returns False if nothing was counted, also because another transaction was faster.
+        """
+        return False
 
     @abstractmethod
     def begin_insert(

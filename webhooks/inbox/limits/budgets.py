@@ -12,11 +12,10 @@ from sqlalchemy import Connection
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases import raw_sql
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.limits.limit_sql import EARLY, LOST, Rate
 from webhooks.inbox.limits.slots import (
     DELETE,
-    EARLY,
     LATE,
-    LOST,
     MAX_AGE,
     OWN,
     Call,
@@ -91,7 +90,11 @@ class Budgets:
             _save(connection, usages, wall)
             return wall, seconds
 
-        return self._store.write(ask) if ordered else (0.0, None)
+        # Usually all are free, and a job that asks for the first time has no slot.
+        is_first = not spare and (job is None or job.attempts <= 1)
+        if not ordered or (is_first and self._store.take_if_free([_rate(limit) for limit in ordered])):
+            return 0.0, None
+        return self._store.write(ask)
 
     def _take(
         self, connection: Connection, usages: Sequence[Usage], job: Job | None, rank: int, now: float, *, spare: bool
@@ -124,6 +127,10 @@ class Budgets:
             connection.execute(DELETE, {**of_job, "before": wall - MAX_AGE})
         usage = usages[times.index(max(times))]
         return max(take_slot(self._store, connection, usage, call, now) - wall, 0.0)
+
+
+def _rate(limit: Limit) -> Rate:
+    return Rate(PREFIX + limit.key, limit.tolerance.total_seconds(), limit.spacing.total_seconds())
 
 
 def _save(connection: Connection, usages: Sequence[Usage], wall: float) -> None:

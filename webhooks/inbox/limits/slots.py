@@ -11,17 +11,14 @@ from sqlalchemy import Connection, Double, RowMapping, and_, bindparam, delete, 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.jobs.tables import jobs
+from webhooks.inbox.limits.limit_sql import EARLY, LOST
 from webhooks.inbox.limits.tables import slots
 from webhooks.incidents.policy import URGENCIES
 from webhooks.job import JobState
 
-# Seconds by which a job may come too early to its slot, because timers and clocks are not exact.
-EARLY = 0.05
 # A call that is late by up to this many seconds counts as made in time, so that those behind it need not wait as well.
 # Services tolerate two calls that are closer than usual.
 LATE = 0.5
-# The slot of a job that has not come by then is lost: its process was killed, or the job had nothing to send.
-LOST = 2.0
 # A call that has waited this long keeps its slot, so that more urgent ones do not starve it; except for counts, which
 # are shown while nothing else needs the limit: many of them would keep an act of a person waiting.
 PATIENCE = 60.0
@@ -70,6 +67,10 @@ class Limit(Protocol):
     @property
     def spacing(self) -> timedelta:
         """The time between two calls in the long run."""
+
+    @property
+    def tolerance(self) -> timedelta:
+        """The time by which a call may be earlier than that, because the service accepts several at once."""
 
     def reserve(self, used_until: datetime | None, now: datetime) -> tuple[datetime, datetime]:
         """Return when the next call may be made, and the time to store for the call after it."""
