@@ -19,9 +19,7 @@ _COMPILED: dict[tuple[Select[Any], str], Compiled] = {}
 
 def rows(connection: Connection, statement: str, *values: Any) -> list[Row]:
     """Return all rows of a query. A value is written `?` in it, and a list of values `(?*)`."""
-    cursor = execute(connection, statement, *values)
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return as_rows(execute(connection, statement, *values))
 
 
 def query(connection: Connection, statement: Select[Any], **values: Any) -> list[Row]:
@@ -32,9 +30,7 @@ def query(connection: Connection, statement: Select[Any], **values: Any) -> list
     parameters: Any = compiled.construct_params(values)
     if compiled.positional:
         parameters = tuple(parameters[name] for name in compiled.positiontup or ())
-    cursor = run(connection, compiled.string, parameters)
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return as_rows(run(connection, compiled.string, parameters))
 
 
 def execute(connection: Connection, statement: str, *values: Any) -> Any:
@@ -69,6 +65,12 @@ def run(connection: Connection, statement: str, parameters: Any) -> Any:
         discard_lost(connection, error)
         raise
     return cursor
+
+
+def as_rows(cursor: Any) -> list[Row]:
+    """Return all rows of the driver's cursor."""
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def discard_lost(connection: Connection, error: Exception) -> None:

@@ -20,7 +20,8 @@ from webhooks.inbox.incidents.tables import incidents
 from webhooks.inbox.jobs.rows import insert_jobs, job_row
 from webhooks.inbox.notices.notices import notice_job
 from webhooks.inbox.runs.rows import ResourceKey
-from webhooks.inbox.runs.runs import RunChange, record_runs, runs_from, runs_since
+from webhooks.inbox.runs.runs import FIRST_PAGE, RunChange, record_runs, runs_from, runs_since
+from webhooks.inbox.runs.sql import newest_of_many
 from webhooks.incidents import Act, Incident, RunEvidence
 from webhooks.incidents.incident import IncidentKind
 from webhooks.incidents.run import TOLERANCE
@@ -159,10 +160,11 @@ def compute_incidents(
     their_acts: dict[ResourceKey, list[Act]] = {resource: [] for resource in since}
     for row in rows(connection, ACTS, *_selecting(kind, since)):
         their_acts.setdefault((row["site_luid"], row["resource_luid"]), []).append(act_of(row))
+    newest = newest_of_many(connection, since, FIRST_PAGE) if kind == FAILING else {}
     found = {}
     for resource, earliest in since.items():
         if kind == FAILING:
-            runs = runs_since(connection, resource, earliest, FLAPPING)
+            runs = runs_since(connection, resource, earliest, FLAPPING, newest[resource])
             found[resource] = state(runs, their_acts[resource], now)
             continue
         findings = findings_of(connection, kind, resource)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, func, select, tuple_
 
 from webhooks.inbox.access.scope import WHOLE, Scope
+from webhooks.inbox.databases.raw_sql import Row
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.incidents.tables import incidents
 from webhooks.inbox.runs.rows import ResourceKey, run_of
@@ -199,16 +200,18 @@ def runs_from(connection: Connection, resource: ResourceKey, since: datetime) ->
     return [run_of(row) for row in connection.execute(later).mappings()]
 
 
-def runs_since(connection: Connection, resource: ResourceKey, since: datetime, calm: timedelta) -> list[Run]:
+def runs_since(
+    connection: Connection, resource: ResourceKey, since: datetime, calm: timedelta, first: Sequence[Row]
+) -> list[Run]:
     """Return the resource's runs from `since` on, and those before it back to the end of an earlier incident.
 
-    An earlier incident has ended with a success that no failure followed within `calm`.
+    An earlier incident has ended with a success that no failure followed within `calm`. `first` are the rows of its
+    newest FIRST_PAGE runs.
     """
     found: list[Run] = []
     next_failure: datetime | None = None
-    offset, page = 0, FIRST_PAGE
+    rows, offset, page = first, 0, FIRST_PAGE
     while True:
-        rows = newest(connection, resource, page, offset)
         for run in map(run_of, rows):
             is_calm = next_failure is None or next_failure - run.at > calm
             if run.at < since and run.outcome == "succeeded" and is_calm:
@@ -219,3 +222,4 @@ def runs_since(connection: Connection, resource: ResourceKey, since: datetime, c
         if len(rows) < page:
             return found
         offset, page = offset + page, PAGE
+        rows = newest(connection, resource, page, offset)

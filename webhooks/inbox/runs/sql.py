@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from webhooks.inbox.databases.raw_sql import Row, execute, execute_many, rows
+from webhooks.inbox.databases import raw_sql
+from webhooks.inbox.databases.raw_sql import Row, as_rows, execute, execute_many, rows
 from webhooks.inbox.runs.rows import COLUMNS, ResourceKey, run_of, run_values
 from webhooks.incidents import Run
 
@@ -37,6 +38,12 @@ OF_IDS = "SELECT * FROM runs WHERE id IN (?*)"
 NEWEST = (
     "SELECT * FROM runs WHERE resource_luid = ? AND site_luid = ? ORDER BY happened_at DESC, id DESC LIMIT ? OFFSET ?"
 )
+# The same for many resources, with one round trip; for SQLite, which has no LATERAL, there are none.
+NEWEST_OF_MANY = (
+    "SELECT runs.* FROM unnest(%s::text[], %s::text[]) AS wanted (site_luid, resource_luid) CROSS JOIN LATERAL "
+    "(SELECT * FROM runs WHERE runs.resource_luid = wanted.resource_luid AND runs.site_luid = wanted.site_luid "
+    "ORDER BY happened_at DESC, id DESC LIMIT %s) AS runs ORDER BY runs.happened_at DESC, runs.id DESC"
+)
 INSERT = f"INSERT INTO runs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - no values
 UPDATE = f"UPDATE runs SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE id = ?"  # noqa: S608 - no values
 DELETE = "DELETE FROM runs WHERE id IN (?*)"
@@ -63,10 +70,23 @@ def runs_of_ids(connection: Connection, ids: Collection[int]) -> dict[int, Run]:
     return {row["id"]: run_of(row) for row in rows(connection, OF_IDS, sorted(ids))} if ids else {}
 
 
-def newest(connection: Connection, resource: ResourceKey, most: int, offset: int) -> Sequence[Row]:
+def newest(connection: Connection, resource: ResourceKey, most: int, offset: int) -> list[Row]:
     """Return rows of a resource's runs, the newest first."""
     site_luid, resource_luid = resource
     return rows(connection, NEWEST, resource_luid, site_luid, most, offset)
+
+
+def newest_of_many(
+    connection: Connection, resources: Collection[ResourceKey], most: int
+) -> dict[ResourceKey, list[Row]]:
+    """Return up to `most` rows of the runs of each resource, the newest first."""
+    if len(resources) < 2 or connection.dialect.name == "sqlite":
+        return {resource: newest(connection, resource, most, 0) for resource in resources}
+    sites, luids = map(list, zip(*resources, strict=True))
+    found: dict[ResourceKey, list[Row]] = {resource: [] for resource in resources}
+    for row in as_rows(raw_sql.run(connection, NEWEST_OF_MANY, (sites, luids, most))):
+        found[row["site_luid"], row["resource_luid"]].append(row)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
