@@ -22,6 +22,8 @@ def test_tokens_are_created_listed_and_revoked(flask: Run, inbox: Inbox) -> None
     )
     assert "site finance; project Finance, HR/*" in flask("tokens", "list").stdout
     assert value not in flask("tokens", "list").stdout
+    inbox.sign_ins.create_token(name="old", role="viewer", by="Ann", seconds=-60)
+    assert flask("tokens", "list").stdout.count("(expired)") == 1
     assert "revoked" in flask("tokens", "revoke", "1").stdout
     assert inbox.sign_ins.find_token(value) is None
     assert flask("tokens", "revoke", "1").exit_code == 1

@@ -132,9 +132,9 @@ class Stage:
     def other_session(self) -> str:
         """Start a session of someone else, and return its id."""
         sign_ins = self.inbox.sign_ins
-        before = {one.id for one in sign_ins.sessions()}
+        before = {one.id for one in sign_ins.sessions(PASSWORD)}
         sign_ins.start(name="Ben", role="viewer", address="10.0.0.7", password=PASSWORD)
-        return next(one.id for one in sign_ins.sessions() if one.id not in before)
+        return next(one.id for one in sign_ins.sessions(PASSWORD) if one.id not in before)
 
     def page(self, act: str, path: str, number: int, headers: dict[str, str]) -> TestResponse:
         """Send a form."""

@@ -92,7 +92,7 @@ def check_password(services: Services, address: str, given: str, *, user: str = 
     """Return whether it is ADMIN_PASSWORD, in constant time. Counts a failure. Raises TooManyFailures."""
     sign_ins = services.inbox.sign_ins
     # Everyone has the same password, under whatever name, so that all guesses are about one account.
-    if seconds := sign_ins.wait_seconds(address, BASIC_USER):
+    if seconds := sign_ins.wait_seconds(address, BASIC_USER, password=services.settings.session_secret):
         raise TooManyFailures(seconds)
     password = services.settings.admin_password.get_secret_value()
     # Digests have one length, so that the comparison does not depend on the password's.

@@ -27,9 +27,12 @@ def sessions() -> None:
 @sessions.command("list")
 @as_json
 def list_sessions(as_json: bool) -> None:
-    """List who is signed in, last used first. Times are in TIMEZONE."""
+    """List who is signed in, last used first. Times are in TIMEZONE.
+
+    Sessions that were started with another ADMIN_PASSWORD or identity provider have ended, and are not listed.
+    """
     show = Presentation()
-    found = application.inbox().sign_ins.sessions()
+    found = application.inbox().sign_ins.sessions(_secret())
     if as_json:
         for session in found:
             terminal.print_json(
@@ -72,13 +75,13 @@ def end(ids: tuple[str, ...], ends_all: bool) -> None:
     """End sessions: their browsers have to sign in again."""
     if bool(ids) == ends_all:
         raise click.UsageError("Give the ids of sessions, or --all.")
-    sign_ins = application.inbox().sign_ins
+    sign_ins, secret = application.inbox().sign_ins, _secret()
     if ends_all:
-        ended = count(sign_ins.end_all(), "session")
+        ended = count(sign_ins.end_all(secret), "session")
         application.record("sign out all", "pages", ended)
         click.echo(f"Ended {ended}")
         return
-    found = {session.id: session for session in sign_ins.sessions()}
+    found = {session.id: session for session in sign_ins.sessions(secret)}
     unknown = []
     for session_id in dict.fromkeys(ids):
         if session_id in found and sign_ins.end_session(session_id):
@@ -90,3 +93,8 @@ def end(ids: tuple[str, ...], ends_all: bool) -> None:
             unknown.append(session_id)
     if unknown:
         raise Failure(f"Unknown session: {', '.join(unknown)}")
+
+
+def _secret() -> str | None:
+    """Return the secret of sessions; None where the environment of the command has neither password nor provider."""
+    return application.settings().session_secret or None

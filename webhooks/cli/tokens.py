@@ -60,7 +60,7 @@ def list_tokens(as_json: bool) -> None:
             show.line(token.name),
             token.role,
             show.line(limits.describe(token.scope)),
-            show.when(token.expires_at),
+            show.when(token.expires_at) + (" (expired)" if token.expires_at <= show.now else ""),
             show.line(token.by),
         ]
         for token in found

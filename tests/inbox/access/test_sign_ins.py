@@ -16,6 +16,7 @@ from webhooks.inbox.access.sign_ins import (
     PERIOD_SECONDS,
     SEEN_SECONDS,
     SESSION_SECONDS,
+    Owner,
 )
 
 SECRET = "secret of the test"
@@ -41,19 +42,38 @@ def test_use_of_a_session_is_stored_now_and_then(url: str, opened: Callable[...,
     """The time of the last use is stored once in five minutes, so that open pages write little."""
     sign_ins = opened(url, clock=clock).sign_ins
     value = sign_ins.start(name="Ann", role="viewer", address="10.0.0.7", password=SECRET)
-    (begun,) = sign_ins.sessions()
+    (begun,) = sign_ins.sessions(SECRET)
     assert begun.seen_at == begun.created_at
     clock.forward(SEEN_SECONDS - 10)
     sign_ins.find(value, SECRET)
-    assert sign_ins.sessions() == [begun]
+    assert sign_ins.sessions(SECRET) == [begun]
     clock.forward(11)
     sign_ins.find(value, "another")
-    assert sign_ins.sessions() == [begun]
+    assert sign_ins.sessions(SECRET) == [begun]
     sign_ins.find(value, SECRET)
-    (used,) = sign_ins.sessions()
+    (used,) = sign_ins.sessions(SECRET)
     assert 300 <= (used.seen_at - used.created_at).total_seconds() < 320
     clock.forward(SESSION_SECONDS)
-    assert sign_ins.sessions() == []
+    assert sign_ins.sessions(SECRET) == []
+
+
+def test_lists_have_the_sessions_that_can_be_used(url: str, opened: Callable[..., Inbox], clock: Clock) -> None:
+    """A session ends with the password; one of an earlier version is listed until it expires; all, if none is known."""
+    sign_ins = (box := opened(url, clock=clock)).sign_ins
+    first, second = (
+        sign_ins.start(name=name, role="viewer", address="10.0.0.7", password=password, subject=name)
+        for name, password in (("Ann", "old"), ("Ben", SECRET))
+    )
+    assert [one.name for one in sign_ins.sessions(SECRET)] == ["Ben"]
+    assert [one.name for one in sign_ins.sessions("old")] == ["Ann"]
+    assert [one.name for one in sign_ins.sessions(SECRET, Owner("", "Ann"))] == []
+    assert len(sign_ins.sessions(None)) == 2
+    own = sign_ins.sessions(SECRET)[0].id
+    assert sign_ins.end_others(own, SECRET) == 0
+    assert (sign_ins.find(first, "old"), sign_ins.find(second, SECRET) is None) == (None, False)
+    box.store.execute(text("UPDATE page_sessions SET password_mark = ''"))
+    assert len(sign_ins.sessions("any")) == 1
+    assert (sign_ins.end_all(SECRET), sign_ins.sessions(None)) == (1, [])
 
 
 def test_session_is_found_while_nothing_can_be_stored(
@@ -91,6 +111,9 @@ def test_failures_are_counted_by_account(url: str, opened: Callable[..., Inbox],
     # A session that begins elsewhere does not let others guess on.
     sign_ins.start(name="Ben", role="admin", address="10.0.0.8", password=SECRET)
     assert sign_ins.wait_seconds("10.9.9.9", "admin") > 0
+    # Nor does one that has ended with a change of the password.
+    assert sign_ins.wait_seconds("10.0.0.8", "admin", password=SECRET) == 0
+    assert sign_ins.wait_seconds("10.0.0.8", "admin", password="another") > 0
     clock.forward(PERIOD_SECONDS + 1)
     assert sign_ins.wait_seconds("10.9.9.9", "admin") == 0
 

@@ -95,7 +95,7 @@ def sign_out(visit: Visit) -> Response:
 
 def sign_out_all(visit: Visit) -> Response:
     """End all sessions of everyone."""
-    number = visit.whole.sign_ins.end_all()
+    number = visit.whole.sign_ins.end_all(visit.services.settings.session_secret)
     visit.record("sign out all", "pages", count(number, "session"))
     return _leave(visit)
 

@@ -21,7 +21,7 @@ PATH = "/sessions"
 def show(visit: Visit) -> Page:
     """Show the sessions that have not ended."""
     sees_all = visit.may("admin") and visit.sees_everything
-    found = visit.services.inbox.sign_ins.sessions(None if sees_all else _owner(visit))
+    found = visit.services.inbox.sign_ins.sessions(_secret(visit), None if sees_all else _owner(visit))
     values = {
         "title": "Sessions",
         "sessions": found,
@@ -34,7 +34,7 @@ def show(visit: Visit) -> Page:
 
 def end(visit: Visit, name: str) -> Response:
     """End a session of anyone. Raises NotFound."""
-    session = _find(visit.whole.sign_ins.sessions(), name)
+    session = _find(visit.whole.sign_ins.sessions(_secret(visit)), name)
     visit.whole.sign_ins.end_session(session.id)
     visit.record("end session", f"session of {session.name}", _describe(visit, session))
     return done(PATH, "end")
@@ -42,7 +42,7 @@ def end(visit: Visit, name: str) -> Response:
 
 def end_others(visit: Visit) -> Response:
     """End all sessions but the visitor's."""
-    number = visit.whole.sign_ins.end_others(visit.person.session)
+    number = visit.whole.sign_ins.end_others(visit.person.session, _secret(visit))
     visit.record("end session", "other sessions", count(number, "session"))
     return done(PATH, "end")
 
@@ -50,7 +50,7 @@ def end_others(visit: Visit) -> Response:
 def sign_out(visit: Visit, name: str) -> Response:
     """End another session of the visitor. Raises NotFound."""
     sign_ins = visit.services.inbox.sign_ins
-    session = _find(sign_ins.sessions(_owner(visit)), name)
+    session = _find(sign_ins.sessions(_secret(visit), _owner(visit)), name)
     sign_ins.end_session(session.id, _owner(visit))
     visit.record("sign out", "pages", _describe(visit, session))
     return done(PATH, "end")
@@ -58,9 +58,13 @@ def sign_out(visit: Visit, name: str) -> Response:
 
 def sign_out_others(visit: Visit) -> Response:
     """End all other sessions of the visitor."""
-    number = visit.services.inbox.sign_ins.end_others(visit.person.session, _owner(visit))
+    number = visit.services.inbox.sign_ins.end_others(visit.person.session, _secret(visit), _owner(visit))
     visit.record("sign out", "pages", count(number, "other session"))
     return done(PATH, "end")
+
+
+def _secret(visit: Visit) -> str:
+    return visit.services.settings.session_secret
 
 
 def _owner(visit: Visit) -> Owner:

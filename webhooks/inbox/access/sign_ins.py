@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, false, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Table,
+    delete,
+    false,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from webhooks.clock import from_timestamp
 from webhooks.errors import StoreUnavailable
+from webhooks.inbox.access.session_keys import ID_LENGTH, has_id, is_usable, key_of, mark_of
 from webhooks.inbox.access.tables import api_tokens, page_sessions, sign_in_failures
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.inbound.presses import forget_old
@@ -22,8 +33,6 @@ SESSION_SECONDS = 12 * 3600.0
 SEEN_SECONDS = 300.0
 # Seconds without another attempt after the use could not be stored.
 SEEN_PAUSE_SECONDS = 60.0
-# Hexadecimal digits of a session's key by which lists and addresses name it.
-ID_LENGTH = 16
 # After so many failures of one address it has to wait for the end of the period.
 MAX_FAILURES = 10
 PERIOD_SECONDS = 900.0
@@ -111,14 +120,14 @@ class SignIns:
 
         The session ends with another `password` as well: its key is computed from both.
         """
-        value = secrets.token_urlsafe(TOKEN_BYTES)
+        value, mark = secrets.token_urlsafe(TOKEN_BYTES), mark_of(password)
 
         def start(connection: Connection) -> None:
             wall = self._store.to_wall(self._store.now(connection))
             connection.execute(delete(page_sessions).where(page_sessions.c.expires_at <= wall))
             times = {"created_at": wall, "seen_at": wall, "expires_at": wall + seconds}
-            row = {"key": _key(value, password), "name": name, "role": role, "scope": scope, "address": address}
-            person = {"subject": subject, "browser": browser}
+            row = {"key": key_of(value, password), "name": name, "role": role, "scope": scope, "address": address}
+            person = {"subject": subject, "browser": browser, "password_mark": mark}
             connection.execute(insert(page_sessions).values(**row, **person, **times))
             connection.execute(delete(sign_in_failures).where(sign_in_failures.c.address == address))
 
@@ -127,7 +136,7 @@ class SignIns:
 
     def find(self, value: str, password: str) -> SignedIn | None:
         """Return the session of a cookie's value, or None if it has ended. Store that it is in use."""
-        key = _key(value, password)
+        key = key_of(value, password)
         row, wall = self._find(page_sessions, key)
         if row is None:
             return None
@@ -141,7 +150,7 @@ class SignIns:
 
     def find_token(self, value: str) -> SignedIn | None:
         """Return what a token is for, or None if it is unknown or has expired."""
-        row = self._find(api_tokens, _key(value, ""))[0] if value.startswith(TOKEN_PREFIX) else None
+        row = self._find(api_tokens, key_of(value, ""))[0] if value.startswith(TOKEN_PREFIX) else None
         return None if row is None else _signed_in(row)
 
     def use_once(self, key: str) -> bool:
@@ -151,24 +160,30 @@ class SignIns:
         def use(connection: Connection) -> bool:
             wall = self._store.to_wall(self._store.now(connection))
             forget_old(connection, wall)
-            return connection.execute(new.values(key=_key(key, "sign-in"), received_at=wall)).rowcount > 0
+            return connection.execute(new.values(key=key_of(key, "sign-in"), received_at=wall)).rowcount > 0
 
         return self._store.write(use)
 
     def end(self, value: str, password: str) -> None:
         """End the session of a cookie's value."""
-        self._store.execute(delete(page_sessions).where(page_sessions.c.key == _key(value, password)))
+        self._store.execute(delete(page_sessions).where(page_sessions.c.key == key_of(value, password)))
 
-    def end_all(self) -> int:
-        """End all sessions, and return how many there were."""
-        return self._store.execute(delete(page_sessions))
+    def end_all(self, password: str | None) -> int:
+        """End all sessions, and return how many could be used."""
+        number = len(self.sessions(password))
+        self._store.execute(delete(page_sessions))
+        return number
 
-    def sessions(self, owner: Owner | None = None) -> list[Session]:
-        """Return the sessions that have not ended, of all people or of one; those used last come first."""
+    def sessions(self, password: str | None, owner: Owner | None = None) -> list[Session]:
+        """Return the sessions that can be used, of all people or of one; those used last come first.
+
+        Those that were started with another `password` have ended. With None, which is unknown: all are returned.
+        """
+        usable = is_usable(password)
 
         def read(connection: Connection) -> list[RowMapping]:
             wall = self._store.to_wall(self._store.now(connection))
-            valid = select(page_sessions).where(page_sessions.c.expires_at > wall, *_theirs(owner))
+            valid = select(page_sessions).where(page_sessions.c.expires_at > wall, usable, *_theirs(owner))
             return list(connection.execute(valid).mappings())
 
         found = [
@@ -193,11 +208,13 @@ class SignIns:
 
     def end_session(self, session_id: str, owner: Owner | None = None) -> bool:
         """End the session with that id if it is the owner's, and return whether there was one."""
-        return self._store.execute(delete(page_sessions).where(_has_id(session_id), *_theirs(owner))) > 0
+        return self._store.execute(delete(page_sessions).where(has_id(session_id), *_theirs(owner))) > 0
 
-    def end_others(self, session_id: str, owner: Owner | None = None) -> int:
-        """End all sessions but the one with that id, of all people or of one, and return how many there were."""
-        return self._store.execute(delete(page_sessions).where(~_has_id(session_id), *_theirs(owner)))
+    def end_others(self, session_id: str, password: str | None, owner: Owner | None = None) -> int:
+        """End all sessions but the one with that id, of all people or of one, and return how many could be used."""
+        number = len([one for one in self.sessions(password, owner) if one.id != session_id])
+        self._store.execute(delete(page_sessions).where(~has_id(session_id), *_theirs(owner)))
+        return number
 
     def create_token(self, *, name: str, role: str, by: str, seconds: float, scope: str = "{}") -> str:
         """Store a token that expires after some seconds, and return its value, which cannot be read again."""
@@ -206,7 +223,7 @@ class SignIns:
         def create(connection: Connection) -> None:
             wall = self._store.to_wall(self._store.now(connection))
             times = {"created_at": wall, "expires_at": wall + seconds}
-            row = {"key": _key(value, ""), "name": name, "role": role, "scope": scope, "author": by}
+            row = {"key": key_of(value, ""), "name": name, "role": role, "scope": scope, "author": by}
             connection.execute(insert(api_tokens).values(**row, **times))
 
         self._store.write(create)
@@ -232,15 +249,18 @@ class SignIns:
         """Delete a token, and return whether there was one with that number."""
         return self._store.execute(delete(api_tokens).where(api_tokens.c.id == token_id)) > 0
 
-    def wait_seconds(self, address: str, account: str = "") -> float:
-        """Return for how long this address may not try to sign in to the account; 0 if it may."""
+    def wait_seconds(self, address: str, account: str = "", *, password: str | None = None) -> float:
+        """Return for how long this address may not try to sign in to the account; 0 if it may.
+
+        Failures at the account from elsewhere do not count for an address with a session of this `password`.
+        """
         most = {address: MAX_FAILURES, f"{ACCOUNT}{account}": MAX_OF_ACCOUNT}
 
         def wait(connection: Connection) -> float:
             wall = self._store.to_wall(self._store.now(connection))
             query = select(sign_in_failures).where(sign_in_failures.c.address.in_(most))
             rows = [row for row in connection.execute(query).mappings() if row["number"] >= most[row["address"]]]
-            own = (page_sessions.c.address == address, page_sessions.c.expires_at > wall)
+            own = (page_sessions.c.address == address, page_sessions.c.expires_at > wall, is_usable(password))
             if rows and connection.execute(select(page_sessions.c.key).where(*own).limit(1)).first():
                 rows = [row for row in rows if row["address"] == address]
             # A beginning in the future comes from a clock that was wrong.
@@ -278,19 +298,9 @@ def _signed_in(row: RowMapping, *, session: str = "", subject: str = "") -> Sign
     return SignedIn(row["name"], row["role"], row["scope"], end, session=session, subject=subject)
 
 
-def _has_id(session_id: str) -> ColumnElement[bool]:
-    return func.substr(page_sessions.c.key, 1, ID_LENGTH) == session_id
-
-
 def _theirs(owner: Owner | None) -> list[ColumnElement[bool]]:
     """Return the condition for the sessions of a person; none for those of all people."""
     if owner is None:
         return []
     same_person = page_sessions.c.subject == owner.subject if owner.subject else false()
-    return [or_(_has_id(owner.session), same_person)]
-
-
-def _key(value: str, password: str) -> str:
-    """Return the digest under which a value is stored. Values are random, so that a digest cannot be reversed."""
-    digest = hashlib.sha256(password.encode()).digest()
-    return hashlib.sha256(digest + value.encode("utf-8", "replace")).hexdigest()
+    return [or_(has_id(owner.session), same_person)]

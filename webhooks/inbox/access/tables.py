@@ -24,6 +24,8 @@ page_sessions = Table(
     Column("browser", Text, nullable=False, server_default=""),
     # When it was last used, to some minutes.
     Column("seen_at", Double),
+    # Differs after a change of the password, with which the session ends.
+    Column("password_mark", Text, nullable=False, server_default=""),
 )
 
 # What programs sign in with; the key is a digest, too.

@@ -266,7 +266,7 @@ CREATE TABLE page_sessions (
 	scope TEXT DEFAULT '{}' NOT NULL,
 	address TEXT NOT NULL,
 	created_at DOUBLE NOT NULL,
-	expires_at DOUBLE NOT NULL, subject TEXT DEFAULT '' NOT NULL, browser TEXT DEFAULT '' NOT NULL, seen_at DOUBLE,
+	expires_at DOUBLE NOT NULL, subject TEXT DEFAULT '' NOT NULL, browser TEXT DEFAULT '' NOT NULL, seen_at DOUBLE, password_mark TEXT DEFAULT '' NOT NULL,
 	PRIMARY KEY ("key")
 )
 
@@ -429,4 +429,4 @@ BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END
 CREATE TRIGGER audit_no_UPDATE BEFORE UPDATE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END
 
-INSERT INTO alembic_version VALUES ('0010')
+INSERT INTO alembic_version VALUES ('0011')
