@@ -29,9 +29,9 @@ HOSTILE = (
 
 
 def test_style_sheet_is_small() -> None:
-    """The one style sheet of all pages has 8 KB at most, as people write it, and every class in it is used."""
+    """The one style sheet of all pages has 9 KB at most, as people write it, and every class in it is used."""
     style = (FOLDER / "style.css").read_text()
-    assert len(style.encode()) <= 8000
+    assert len(style.encode()) <= 9000
     package = FOLDER.parents[1]
     # Classes are in templates, or are states, kinds and outcomes.
     files = [*TEMPLATES.glob("*.html"), package / "job.py", package / "dashboard" / "charts.py"]

@@ -278,3 +278,31 @@ def test_storm_where_nothing_can_be_edited(story: Story, capsys: pytest.CaptureF
     storm(story, FAILED, range(20, 21))
     story.work(15)
     assert "Failing: Report 20" in capsys.readouterr().out
+
+
+def test_silence_that_begins_while_a_shared_message_waits(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    """It holds its incidents, which leave the message and are notified at the end; without others none is sent."""
+    story.action = 'notify = "console"'
+
+    def silence(name: str, minutes: int) -> None:
+        end, matchers = story.now + timedelta(minutes=minutes), {"resource_name": [name]}
+        story.simulation.inbox.silences.add(matchers=matchers, start=story.now, end=end, by="Ann", reason="Test")
+
+    storm(story, FAILED, range(6))
+    capsys.readouterr()
+    silence("Report 4", 30)
+    story.work(300)
+    shown = capsys.readouterr().out
+    assert "Failing: 5 refreshes" in shown or "Failing: 4 refreshes" in shown
+    assert "Report 4" not in shown
+    story.at(40)
+    story.work()
+    assert "Failing: Report 4" in capsys.readouterr().out
+    storm(story, FAILED, range(10, 16))
+    silence("Report 1?", 30)
+    capsys.readouterr()
+    story.work(300)
+    assert "Report" not in capsys.readouterr().out
+    story.at(90)
+    story.work(300)
+    assert "refreshes" in capsys.readouterr().out

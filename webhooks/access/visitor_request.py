@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,9 +12,12 @@ from webhooks.inbox.access.visible import VisibleInbox
 from webhooks.views import formats
 from webhooks.views.addresses import address_of
 from webhooks.views.limits import scope_of
+from webhooks.views.silence_wording import in_force
 
 if TYPE_CHECKING:
     from webhooks.access.visitors import Visitor
+    from webhooks.inbox import IncidentRecord
+    from webhooks.incidents.silences import ActiveSilence, Silence
     from webhooks.services import Services
 
 
@@ -49,6 +53,14 @@ class VisitorRequest(ABC):
     def site_name(self, site_luid: str) -> str:
         """Return the name of the site with that LUID; empty if there is only one site."""
         return self.services.sites.shown_name(site_luid)
+
+    def silences_of(self, records: Sequence[IncidentRecord]) -> Mapping[int, ActiveSilence]:
+        """Return the silence in force for each of these incidents, by its number."""
+        return in_force(self._silences, records, self.site_name, self.now)
+
+    @cached_property
+    def _silences(self) -> Sequence[Silence]:
+        return self.inbox.silences.since(self.now)
 
     def record(self, act: str, subject: str, details: str = "") -> None:
         """Append to the audit log what the visitor does."""

@@ -51,6 +51,15 @@ class Act(Returned):
     job_luid: str | None
 
 
+class SilenceInForce(Returned):
+    """The silence that holds the messages about an incident; `until` is null if it has to be ended."""
+
+    id: int
+    by: str
+    until: Time
+    reason: str
+
+
 class Incident(Returned):
     """A problem with one resource, from its opening to its closing."""
 
@@ -74,6 +83,7 @@ class Incident(Returned):
     reason_class: str | None
     acknowledged_by: str | None
     acknowledged_until: Time
+    silence: SilenceInForce | None
     notices: list[Notice]
     acts: list[Act]
 
@@ -124,21 +134,6 @@ class UnavailableService(Returned):
     waiting: int
 
 
-class SilenceInForce(Returned):
-    """The silence that holds the messages about an incident; `until` is null if it has to be ended."""
-
-    id: int
-    by: str
-    until: Time
-    reason: str
-
-
-class OpenIncident(Incident):
-    """An open incident, and its silence."""
-
-    silence: SilenceInForce | None
-
-
 class Status(Returned):
     """The open incidents, and figures."""
 
@@ -149,7 +144,8 @@ class Status(Returned):
     refreshes: Refreshes
     webhooks: Webhooks
     unavailable_services: list[UnavailableService] | None
-    incidents: list[OpenIncident]
+    dead_letters: int | None
+    incidents: list[Incident]
 
 
 class Attempt(Returned):

@@ -38,6 +38,7 @@ def status(call: Call, query: Parameters) -> dict[str, Any]:  # noqa: ARG001 - a
         webhooks=webhooks,
         # Messages of all sites and projects wait for them.
         unavailable=unavailable_services(call.services) if call.sees_everything else None,
+        dead_letters=call.whole.dead_letters.total() if call.sees_everything else None,
         site_name=call.site_name,
         limit=MAX_OPEN,
     )
@@ -58,7 +59,13 @@ def incidents(call: Call, query: IncidentsQuery) -> dict[str, Any]:
         before=number_of(query.cursor),
         limit=query.limit + 1,
     )
-    return _page(found, query, lambda record: record.id, lambda record: incident_object(record, call.redact))
+    silences = call.silences_of(found)
+    return _page(
+        found,
+        query,
+        lambda record: record.id,
+        lambda record: incident_object(record, call.redact, silences.get(record.id)),
+    )
 
 
 def get_incident(call: Call, number: int) -> IncidentRecord:

@@ -73,9 +73,10 @@ def resource(call: Call, query: Parameters, luid: str) -> dict[str, Any]:  # noq
         ],
     }
     runs = call.inbox.runs.list(resource_luid=luid, limit=LAST_RUNS)
+    silences = call.silences_of(incidents)
     return {
         **hide_in(_object(content, current.id if current else None) | story, call.redact),
-        "incidents": [incident_object(record, call.redact) for record in incidents],
+        "incidents": [incident_object(record, call.redact, silences.get(record.id)) for record in incidents],
         "runs": [run_object(run, call.redact) for run in runs],
     }
 

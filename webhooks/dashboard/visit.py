@@ -30,6 +30,8 @@ T = TypeVar("T")
 _remembered: WeakKeyDictionary[Services, dict[str, tuple[float, Any]]] = WeakKeyDictionary()
 # Ids are 64-bit integers in the database.
 LARGEST_ID = 2**63 - 1
+# Before the commands in the reason of dead letters; pages have buttons for them.
+COMMANDS = "\nDetails: flask "
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -86,8 +88,8 @@ class Visit(VisitorRequest):
         return formats.duration(seconds - seconds % 60) if seconds >= 60 else "now"
 
     def sentence(self, reason: str, most: int = 240) -> str:
-        """Return a reason, cut and with a period, so that something can follow it."""
-        text = cut(reason.strip(), most)
+        """Return a reason, cut and with a period, so that something can follow it; without commands."""
+        text = cut(reason.strip().partition(COMMANDS)[0].replace("\n", " · "), most)
         return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
     def age(self, seconds: float) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from webhooks.clock import parse_time
 from webhooks.context import Context
 from webhooks.destinations import Destination
-from webhooks.handlers.notice import details_of
+from webhooks.handlers.notice import details_of, silence_of
 from webhooks.incidents import IncidentFilter
 from webhooks.job import DIGEST
 from webhooks.messages.digest_message import digest_message
@@ -31,7 +31,11 @@ def digest(context: Context, params: DigestParams) -> None:
     since = parse_time(context.event.payload.get("text")) or context.now() - DAY
     records = context.inbox.incidents.list(IncidentFilter(since=since), limit=MAX_INCIDENTS + 1)
     links_url = context.settings.links_url
-    members = [Member(record.incident, details_of(record, "", links_url)) for record in records]
+    silences = context.inbox.silences.list(context.now())
+    members = [
+        Member(record.incident, details_of(record, "", links_url, silence_of(context, record, silences)))
+        for record in records
+    ]
     message = digest_message(
         members,
         since=since,

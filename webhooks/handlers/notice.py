@@ -16,7 +16,7 @@ from webhooks.incidents import DestinationPolicy, Policy, wanted_notices
 from webhooks.incidents.deliveries import deliveries
 from webhooks.incidents.incident import with_facts
 from webhooks.incidents.notices import WantedNotice, next_due
-from webhooks.incidents.silences import Facts
+from webhooks.incidents.silences import ActiveSilence, Facts, Silence, active_silence
 from webhooks.messages.act_links import LinkMaker
 from webhooks.messages.event_message import as_sentences
 from webhooks.messages.incident_buttons import NO_ACTIONS, incident_actions
@@ -220,7 +220,21 @@ def with_address(context: Context, to: str) -> str:
     return f"slack:{channel}" if channel else to
 
 
-def details_of(record: IncidentRecord, rule: str, links_url: str = "") -> IncidentDetails:
+def silence_of(context: Context, record: IncidentRecord, silences: Sequence[Silence]) -> ActiveSilence | None:
+    """Return which of the silences is in force for the incident now."""
+    return active_silence(record.incident, silences, context.now(), facts_of(context, record))
+
+
+def facts_of(context: Context, record: IncidentRecord) -> Facts:
+    """Return what silences can select an incident by, also one that the event of the job is not about."""
+    # That event may be of another site, or of none.
+    event = replace(context.event, site=None, payload={"site_luid": record.incident.site_luid})
+    return Facts.of(record.details, context.label(event))
+
+
+def details_of(
+    record: IncidentRecord, rule: str, links_url: str = "", silence: ActiveSilence | None = None
+) -> IncidentDetails:
     """Return what a message about the incident shows beyond its runs and acts."""
     known = record.details
     return IncidentDetails(
@@ -235,6 +249,7 @@ def details_of(record: IncidentRecord, rule: str, links_url: str = "") -> Incide
         strikes=known.strikes,
         downstream=known.downstream,
         upstream=known.upstream or (),
+        silence=silence,
     )
 
 

@@ -6,18 +6,19 @@ import zlib
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from notifiers import Mention, Message, parse_mention
 from webhooks.context import Context, Upkeep, locked
 from webhooks.context.target import Target
 from webhooks.errors import RetryLater, Skip
-from webhooks.handlers.notice import details_of
-from webhooks.incidents import Incident, describe_group, group_version
+from webhooks.handlers.notice import details_of, facts_of, silence_of
+from webhooks.incidents import Holds, Incident, describe_group, group_version
 from webhooks.incidents.grouping import CALM, WINDOW
 from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.notices import MESSAGE, WantedNotice
 from webhooks.incidents.policy import Urgency
+from webhooks.incidents.silences import FOREVER
 from webhooks.incidents.state import FLAPPING
 from webhooks.job import NOTICE_GROUP
 from webhooks.messages.act_links import LinkMaker
@@ -30,6 +31,8 @@ from webhooks.text import count
 
 if TYPE_CHECKING:
     from webhooks.inbox import GroupRecord, IncidentRecord, NoticeRecord
+
+Members: TypeAlias = "list[tuple[NoticeRecord, IncidentRecord]]"
 
 # Seconds until changes are shown that came while the message was written.
 AGAIN = timedelta(seconds=1)
@@ -59,6 +62,7 @@ def notice_group(context: Context, params: NoticeGroupParams) -> None:
     with locked(context, found):
         group = context.inbox.notice_groups.get(params.group) or found
         members = context.inbox.notice_groups.members(group.id)
+        members = _release_held(context, found, members)
         if members:
             _take_over(context, group, members)
             _show(context, context.inbox.notice_groups.get(group.id) or group, members)
@@ -66,7 +70,32 @@ def notice_group(context: Context, params: NoticeGroupParams) -> None:
             raise RetryLater("the incidents have changed meanwhile", context.now() + AGAIN, spread=SPREAD)
 
 
-def _take_over(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord, IncidentRecord]]) -> None:
+def _release_held(context: Context, group: GroupRecord, members: Members) -> Members:
+    """Return the members that the first message may be about: not those silenced, or in quiet hours, since they joined.
+
+    The others leave the group, and are notified at the end of what holds them.
+    """
+    if group.posted is not None:
+        return members
+    now, silences = context.now(), context.inbox.silences.list(context.now())
+    kept: Members = []
+    released: Members = []
+    for notice, record in members:
+        holds = Holds.of(record.incident, notice.policy.quiet, silences, facts_of(context, record))
+        end = holds.end(now) if notice.posted_at is None else None
+        (released if end else kept).append((notice, record))
+        if end and end < FOREVER:
+            context.inbox.incidents.save_due(record.id, end)
+    if released and not any(notice.posted_at is None for notice, _ in kept):
+        # Those that are left have messages of their own.
+        context.inbox.notice_groups.close(group)
+        kept, released = [], members
+    for notice, _ in released:
+        context.inbox.notice_groups.release(group, notice)
+    return kept
+
+
+def _take_over(context: Context, group: GroupRecord, members: Members) -> None:
     """Let the group of a person use the message of its first incident: an edit shows the others and alerts no one.
 
     Raises RetryLater while that message may be about to be posted.
@@ -82,7 +111,7 @@ def _take_over(context: Context, group: GroupRecord, members: list[tuple[NoticeR
         raise RetryLater("the first message may have been posted", context.now() + FIRST_MESSAGE, spread=SPREAD)
 
 
-def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord, IncidentRecord]]) -> None:
+def _show(context: Context, group: GroupRecord, members: Members) -> None:
     upkeep, incidents = Upkeep(context, group), [record.incident for _, record in members]
     over = not any(one.is_open or one.kind in OWN_KINDS for one in incidents)
     if over and not group.posted:
@@ -99,10 +128,14 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
             raise RetryLater("more incidents may join the message", complete_at, spread=SPREAD)
         context.inbox.notice_groups.close(group)
         # Others may have joined until then.
-        members = context.inbox.notice_groups.members(group.id)
+        members = _release_held(context, group, context.inbox.notice_groups.members(group.id))
         incidents = [record.incident for _, record in members]
     links_url = context.settings.links_url
-    lines = [Member(record.incident, details_of(record, notice.rule, links_url)) for notice, record in members]
+    silences = context.inbox.silences.list(context.now())
+    lines = [
+        Member(record.incident, details_of(record, notice.rule, links_url, silence_of(context, record, silences)))
+        for notice, record in members
+    ]
     # Each once.
     wanted = dict.fromkeys(one.mention for notice, _ in members for one in notice.policy.destinations if one.mention)
     mentions = tuple(map(parse_mention, wanted)) if group.posted_at is None else ()

@@ -5,7 +5,7 @@ They are evaluated when something would be sent, so a silence never changes an i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Self
@@ -118,6 +118,30 @@ class Silence:
         if weekly is None or weekly.end is None:
             return weekly
         return Span(max(weekly.start, self.start), min(weekly.end, self.end or FOREVER))
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveSilence:
+    """A silence that holds the messages about an incident until a time; None: until it is ended."""
+
+    silence: Silence
+    until: datetime | None
+
+    def describe(self, when: Callable[[datetime], str]) -> str:
+        """Return who silenced the incident and until when: `silenced by Ann until 14:00 (silence 3)`."""
+        until = f" until {when(self.until)}" if self.until else ""
+        return f"silenced by {self.silence.by}{until} (silence {self.silence.id})"
+
+
+def active_silence(
+    incident: Incident, silences: Iterable[Silence], now: datetime, facts: Facts = NO_FACTS
+) -> ActiveSilence | None:
+    """Return the silence that holds the messages about an open incident now: of several, the longest."""
+    if not incident.is_open:
+        return None
+    spans = [(silence, span) for silence in silences if (span := silence.span_at(now))]
+    found = [ActiveSilence(silence, span.end) for silence, span in spans if silence.matches(incident, facts)]
+    return max(found, key=lambda one: one.until or FOREVER, default=None)
 
 
 @dataclass(frozen=True, slots=True)

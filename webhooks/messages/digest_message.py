@@ -29,6 +29,8 @@ def digest_message(
     more = "" if complete else "at least "
     parts = [f"{more}{count(len(active), 'open incident')}" if active else "no open incidents"]
     parts += [f"{acknowledged} acknowledged or snoozed"] if acknowledged else []
+    silenced = sum(one.details.silence is not None for one in members)
+    parts += [f"{silenced} silenced"] if silenced else []
     parts.append(f"{more}{len(members) - len(active)} closed since the last digest")
     ended = outcomes.get("succeeded", 0) + outcomes.get("failed", 0)
     refreshes = f"{outcomes.get('succeeded', 0)} of {ended} succeeded" if ended else "none known"

@@ -15,7 +15,7 @@ from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.reasons import ADVICE
 from webhooks.incidents.wording import duration
 from webhooks.messages.incident_buttons import NO_ACTIONS, Actions
-from webhooks.messages.incident_message import MAX_VALUE, IncidentDetails, status_of
+from webhooks.messages.incident_message import MAX_VALUE, IncidentDetails, silenced, status_of
 from webhooks.text import count, cut
 
 COLUMNS = ("Name", "Project", "Since", "Failures", "State", "Reason")
@@ -134,7 +134,10 @@ def _row(one: Member, zone: tzinfo) -> tuple[Cell, ...]:
     name = cut(incident.resource_name or incident.resource_luid, MAX_VALUE)
     state, link = status_of(incident), details.page or details.link
     if incident.quiet_by:
-        state = f"{state} by {cut(incident.quiet_by, MAX_VALUE)}"
+        until = f" until {Timestamp(incident.quiet_until, zone)}" if incident.quiet_until else ""
+        state = f"{state} by {cut(incident.quiet_by, MAX_VALUE)}{until}"
+    if by := silenced(details, zone):
+        state = f"{state}, silenced {by}"
     return (
         Link(link, name) if link else name,
         cut(details.project, MAX_VALUE),

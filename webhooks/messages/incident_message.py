@@ -11,6 +11,7 @@ from webhooks.event_types import FLOW_RUN_FAILED
 from webhooks.incidents import Incident
 from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.reasons import ADVICE
+from webhooks.incidents.silences import ActiveSilence
 from webhooks.incidents.wording import CLOSED_STATES, NOUNS, STATES, describe, describe_cure, duration
 from webhooks.messages.incident_buttons import NO_ACTIONS, OPEN, Actions
 from webhooks.text import count, cut
@@ -43,6 +44,8 @@ class IncidentDetails:
     advice: str = ""
     # The databases that the content reads; empty if they are unknown.
     upstream: tuple[str, ...] = ()
+    # The silence that is in force for the incident.
+    silence: ActiveSilence | None = None
 
 
 def incident_message(
@@ -97,6 +100,7 @@ def _facts(incident: Incident, details: IncidentDetails, zone: tzinfo) -> list[t
         ("Project", cut(details.project, MAX_VALUE)),
         ("Owner", cut(details.owner, MAX_VALUE)),
         *_acknowledgement(incident, zone),
+        ("Silenced", silenced(details, zone)),
         *_refresh(incident, zone),
         *_closing(incident, zone),
     ]
@@ -199,6 +203,13 @@ def _acknowledgement(incident: Incident, zone: tzinfo) -> list[tuple[str, str | 
     if incident.quiet_until:
         found.append(("Until", Timestamp(incident.quiet_until, zone)))
     return found
+
+
+def silenced(details: IncidentDetails, zone: tzinfo) -> str:
+    """Return who silenced the incident and until when, `by Ann until 31 Jan 14:00 (silence 3)`; empty if no one did."""
+    if details.silence is None:
+        return ""
+    return cut(details.silence.describe(lambda at: str(Timestamp(at, zone))).removeprefix("silenced "), MAX_VALUE)
 
 
 def _refresh(incident: Incident, zone: tzinfo) -> list[tuple[str, str | Timestamp]]:

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from webhooks.views.formats import iso
 from webhooks.views.json_objects import Hide, hide_in
+from webhooks.views.silence_wording import active_object
 
 if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord, NoticeRecord
     from webhooks.incidents import Act
+    from webhooks.incidents.silences import ActiveSilence
 
 
-def incident_object(record: IncidentRecord, hide: Hide) -> dict[str, Any]:
-    """Return the incident with its notices and acts; `hide` masks secrets."""
+def incident_object(record: IncidentRecord, hide: Hide, silence: ActiveSilence | None) -> dict[str, Any]:
+    """Return the incident with its notices and acts, and the silence in force for it; `hide` masks secrets."""
     incident, details = record.incident, record.details
     found: dict[str, Any] = {
         "id": record.id,
@@ -38,6 +40,7 @@ def incident_object(record: IncidentRecord, hide: Hide) -> dict[str, Any]:
         "reason_class": incident.reason_class,
         "acknowledged_by": incident.quiet_by or None,
         "acknowledged_until": iso(incident.quiet_until),
+        "silence": active_object(silence),
         "event": record.event_id,
         "notices": [notice_object(notice) for notice in record.notices],
         "acts": [act_object(act) for act in incident.acts],

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from webhooks.incidents import Facts, Holds, wanted_notices
+from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.notices import MESSAGE, WantedNotice, next_due
-from webhooks.incidents.silences import FOREVER
+from webhooks.incidents.silences import FOREVER, ActiveSilence, active_silence
 from webhooks.incidents.watched import WATCHED
 from webhooks.incidents.wording import STATES, describe
-from webhooks.job import JobState
+from webhooks.job import ANNOUNCED_TO, DEAD_LETTERS, MISSING, JobState
 from webhooks.text import count
 from webhooks.views import incident_wording as wording
 from webhooks.views.formats import duration, iso
@@ -52,11 +53,12 @@ class Unsent:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """An incident with what happened, oldest first, and the destinations that were not notified."""
+    """An incident with what happened, oldest first, the destinations that were not notified, and its silence now."""
 
     record: IncidentRecord
     entries: Sequence[Entry]
     unsent: Sequence[Unsent]
+    silence: ActiveSilence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class _Teller:
             silence = holds.silence_at(self.now)
             held = f"silence {silence.id} by {silence.by} ({silence.reason})" if silence else "quiet hours"
             return f"held until {end} by {held}"
+        if message is not None and notice.group_id is not None:
+            return "in one message with others, within five minutes"
         if message is not None:
             return jobs or "due now"
         if incident.closed_at:
@@ -118,7 +122,7 @@ class _Teller:
         if failures > incident.in_a_row:
             return f"from {count(failures, 'failure')} in a row on"
         due = next_due(incident, policy, self.now, self.silences, self.facts)
-        return f"at {self.when(due)}, if it is still open and not acknowledged" if due else f"it is {incident.state}"
+        return f"due {self.when(due)}, if it is still open and not acknowledged" if due else f"it is {incident.state}"
 
 
 def read_story(
@@ -140,6 +144,11 @@ def read_story(
     entries += [Entry(act.at, "act", wording.describe_act(act, when)) for act in incident.acts]
     entries += [entry for notice in record.notices for entry in teller.messages(notice)]
     entries += teller.silenced()
+    if incident.kind in OWN_KINDS:
+        entries.append(
+            Entry(incident.opened_at, "failed", f"{STATES[incident.kind].lower()}: {incident.resource_name}")
+        )
+        entries += _announced(inbox, record, address)
     if incident.kind in WATCHED:
         entries.append(Entry(incident.opened_at, "failed", f"{STATES[incident.kind].lower()}: {incident.reason}"))
     if incident.closed_at:
@@ -149,9 +158,10 @@ def read_story(
         for notice in record.notices
         if notice.posted_at is None
     ]
-    if not record.notices:
+    if not record.notices and not any(entry.kind == "notice" for entry in entries):
         unsent.append(Unsent("", _why_no_notice(inbox, record, now)))
-    return Story(record, sorted(entries, key=lambda entry: entry.at), unsent)
+    silence = active_silence(incident, silences, now, teller.facts)
+    return Story(record, sorted(entries, key=lambda entry: entry.at), unsent, silence)
 
 
 def story_object(story: Story, hide: Hide) -> dict[str, Any]:
@@ -159,7 +169,7 @@ def story_object(story: Story, hide: Hide) -> dict[str, Any]:
     timeline = [{"at": iso(entry.at), "kind": entry.kind, "text": entry.text} for entry in story.entries]
     unsent = [{"destination": one.destination or None, "reason": one.text} for one in story.unsent]
     masked: dict[str, Any] = hide_in({"timeline": timeline, "unsent": unsent}, hide)
-    return incident_object(story.record, hide) | masked
+    return incident_object(story.record, hide, story.silence) | masked
 
 
 def _run_entry(run: Run) -> Entry:
@@ -169,6 +179,22 @@ def _run_entry(run: Run) -> Entry:
     reason_class = run.reason_class if run.reason_class != "unknown" else None
     reason = ": ".join(part for part in (reason_class, run.reason) if part)
     return Entry(run.at, run.outcome, f"refresh {run.outcome}{length}" + (f": {reason}" if reason else ""))
+
+
+def _announced(inbox: Inbox | VisibleInbox, record: IncidentRecord, address: Callable[[str], str]) -> Iterator[Entry]:
+    """Yield the messages about dead letters at destinations that cannot edit messages, for which there is no notice."""
+    event = inbox.events.get(record.event_id) if record.event_id else None
+    noticed = {notice.destination for notice in record.notices}
+    if event is None or record.incident.kind != "dead_letters":
+        return
+    for job in event.jobs:
+        announced = inbox.checkpoints.get(job.job, ANNOUNCED_TO) if job.job.handler == DEAD_LETTERS else MISSING
+        if not isinstance(announced, Mapping) or not job.attempts_made:
+            continue
+        for to in announced["notified"]:
+            if to not in noticed:
+                at = job.attempts_made[-1].finished_at
+                yield Entry(at, "notice", f"{address(to)} notified, as [dead_letters] of the rules asks")
 
 
 def _jobs_of(inbox: Inbox | VisibleInbox, record: IncidentRecord, notice: NoticeRecord, now: datetime) -> str:
@@ -183,7 +209,7 @@ def _jobs_of(inbox: Inbox | VisibleInbox, record: IncidentRecord, notice: Notice
 def _why_no_notice(inbox: Inbox | VisibleInbox, record: IncidentRecord, now: datetime) -> str:
     """Return why no destination has a notice: no rule asks for one, or its jobs have not run or have failed."""
     ids = {event_id for run in record.incident.runs for event_id in run.event_ids}
-    if record.incident.kind in WATCHED and record.event_id:
+    if record.event_id and (record.incident.kind in WATCHED or record.incident.kind in OWN_KINDS):
         ids = {record.event_id}
     events = [event for event in map(inbox.events.get, sorted(ids)[-MAX_EVENTS:]) if event]
     if not ids:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord
     from webhooks.incidents import Act, Incident
     from webhooks.incidents.incident import ActKind, IncidentKind
+    from webhooks.incidents.silences import ActiveSilence
 
 # Returns a time in words, such as `02:14` or `yesterday 23:10`.
 When = Callable[[datetime], str]
 
 # Tableau suspends a schedule after this many failures in a row.
 STRIKE_LIMIT = 5
+# Destinations of a group of incidents that are named.
+MOST_NAMED = 4
 ACTS: Mapping[ActKind, str] = {
     "acknowledge": "acknowledged",
     "snooze": "snoozed",
@@ -82,7 +86,9 @@ def next_run(record: IncidentRecord, now: datetime, when: When) -> str:
 def reason(incident: Incident) -> str:
     """Return the class and the words of the reason, such as `schema change: column net_amount is gone`."""
     known_class = incident.reason_class if incident.reason_class != "unknown" else None
-    return ": ".join(part for part in (known_class, incident.reason) if part)
+    # A problem of the server itself has a line for each job, and for each command.
+    words = " · ".join(filter(None, map(str.strip, incident.reason.splitlines())))
+    return ": ".join(part for part in (known_class, words) if part)
 
 
 def advice(incident: Incident) -> str:
@@ -93,13 +99,33 @@ def advice(incident: Incident) -> str:
 
 
 def acknowledgement(incident: Incident, when: When) -> str:
-    """Return who acknowledged or snoozed the incident and until when; empty if it is closed."""
+    """Return who acknowledged or snoozed the incident, until when, and their note; empty if it is closed."""
     if incident.state == "closed":
         return ""
     if incident.state == "open":
         return "not acknowledged"
     until = f" until {when(incident.quiet_until)}" if incident.quiet_until else ""
-    return f"{incident.state} by {incident.quiet_by}{until}"
+    acts = [act for act in incident.acts if act.kind in {"acknowledge", "snooze"} and act.by == incident.quiet_by]
+    note = acts[-1].text if acts else ""
+    return f"{incident.state} by {incident.quiet_by}{until}" + (f": {note}" if note else "")
+
+
+def attention(incident: Incident, silence: ActiveSilence | None, when: When) -> str:
+    """Return who takes care of the incident and who silenced it: `not acknowledged, silenced by Ann until 14:00 …`."""
+    return ", ".join(filter(None, [acknowledgement(incident, when), silence.describe(when) if silence else ""]))
+
+
+def silenced_of(records: Sequence[IncidentRecord], silences: Mapping[int, ActiveSilence], when: When) -> str:
+    """Return how many of these are silenced, `2 of them silenced`, or by whom if all are, by one silence."""
+    found = [silences[record.id] for record in records if record.id in silences]
+    if found and len(found) == len(records) and len({one.silence.id for one in found}) == 1:
+        return f"all {found[0].describe(when)}"
+    return f"{len(found)} of them silenced" if found else ""
+
+
+def short_state(incident: Incident, silence: ActiveSilence | None) -> str:
+    """Return the state in one or two words: `open`, `open, silenced`."""
+    return f"{incident.state}, silenced" if silence else incident.state
 
 
 def acted(record: IncidentRecord, kind: ActKind, by: str, until: datetime | None, when: When) -> str:
@@ -124,3 +150,12 @@ def notified(record: IncidentRecord, when: When, address: Callable[[str], str]) 
     """Return which destinations show a message and since when: `#finance 02:14, ann@example.org 02:44`."""
     posted = [(notice.destination, notice.posted_at) for notice in record.notices if notice.posted_at]
     return ", ".join(f"{address(to)} {when(at)}" for to, at in posted)
+
+
+def notified_of(records: Sequence[IncidentRecord], address: Callable[[str], str]) -> str:
+    """Return who was notified of several incidents, `notified #bi, ann@example.org of 3`: of all, or of how many."""
+    numbers = Counter(notice.destination for record in records for notice in record.notices if notice.posted_at)
+    most = numbers.most_common(MOST_NAMED)
+    parts = [address(to) + ("" if number == len(records) else f" of {number}") for to, number in most]
+    parts += [count(len(numbers) - MOST_NAMED, "other")] if len(numbers) > MOST_NAMED else []
+    return f"notified {', '.join(parts)}" if parts else "no one was notified yet"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from webhooks.incidents.silences import EVERY_DAY, FOREVER, Facts
+from webhooks.incidents.silences import EVERY_DAY, ActiveSilence, Facts, active_silence
 from webhooks.views.formats import iso
 from webhooks.views.incident_wording import When
 
@@ -31,21 +30,12 @@ OPTIONS: Mapping[str, str] = {
 SiteName = Callable[[str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class ActiveSilence:
-    """A silence that holds the messages about an incident until a time; None: until it is ended."""
-
-    silence: Silence
-    until: datetime | None
-
-    def describe(self, when: When) -> str:
-        """Return who silenced the incident and until when: `silenced by Ann until 14:00`."""
-        return f"silenced by {self.silence.by}" + (f" until {when(self.until)}" if self.until else "")
-
-    def as_object(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        silence = self.silence
-        return {"id": int(silence.id), "by": silence.by, "until": iso(self.until), "reason": silence.reason}
+def active_object(active: ActiveSilence | None) -> dict[str, Any] | None:
+    """Return the silence that holds the messages about an incident as JSON."""
+    if active is None:
+        return None
+    silence = active.silence
+    return {"id": int(silence.id), "by": silence.by, "until": iso(active.until), "reason": silence.reason}
 
 
 def state(silence: Silence, now: datetime) -> str:
@@ -86,15 +76,14 @@ def matching(silence: Silence, records: Iterable[IncidentRecord], site_name: Sit
 def in_force(
     silences: Iterable[Silence], records: Iterable[IncidentRecord], site_name: SiteName, now: datetime
 ) -> Mapping[int, ActiveSilence]:
-    """Return the silence that holds the messages about each incident now, by its number: of several, the longest."""
-    spans = [(silence, span.end) for silence in silences if (span := silence.span_at(now))]
-    # The last one is kept.
-    spans.sort(key=lambda one: one[1] or FOREVER)
-    return {
-        record.id: ActiveSilence(silence, until)
-        for silence, until in spans
-        for record in matching(silence, records, site_name)
-    }
+    """Return the silence that holds the messages about each open incident now, by its number."""
+    spans = [silence for silence in silences if silence.span_at(now)]
+    found = {}
+    for record in records if spans else ():
+        facts = Facts.of(record.details, site_name(record.incident.site_luid))
+        if active := active_silence(record.incident, spans, now, facts):
+            found[record.id] = active
+    return found
 
 
 def silence_object(silence: Silence, matched: Sequence[IncidentRecord], now: datetime) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from webhooks.incidents import IncidentFilter
 from webhooks.incidents.incident_filter import OPEN_STATES
+from webhooks.incidents.silences import ActiveSilence
 from webhooks.text import count
 from webhooks.views import silence_wording
 from webhooks.views.formats import iso, midnight
 from webhooks.views.incident_objects import incident_object
-from webhooks.views.json_objects import Hide, hide_in
+from webhooks.views.json_objects import Hide
 from webhooks.views.outages import UnavailableService
-from webhooks.views.silence_wording import ActiveSilence, SiteName
+from webhooks.views.silence_wording import SiteName
 from webhooks.views.webhook_health import WebhookHealth
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class Status:
     """The open incidents, those that need someone first, and figures for one line.
 
     `counts` has the number of open incidents by state, `refreshes` the number of runs since midnight by outcome,
-    `silences` the silence in force for an incident by its number. `unavailable` is None if it must not be shown.
+    `silences` the silence in force for an incident by its number. `unavailable` and `dead_letters`, the number of jobs
+    that have failed for good, are None if they must not be shown.
     """
 
     at: datetime
@@ -44,6 +46,7 @@ class Status:
     webhooks: WebhookHealth
     unavailable: Sequence[UnavailableService] | None
     silences: Mapping[int, ActiveSilence]
+    dead_letters: int | None = None
 
     @property
     def open(self) -> int:
@@ -58,14 +61,14 @@ def read_status(
     zone: tzinfo,
     webhooks: WebhookHealth = NOT_READ,
     unavailable: Sequence[UnavailableService] | None = None,
-    site_name: SiteName | None = None,
+    dead_letters: int | None = None,
+    site_name: SiteName,
     limit: int | None = None,
     with_refreshes: bool = True,
 ) -> Status:
     """Return the status; of the open incidents, `limit` are read at most.
 
-    Without `site_name`, silences are not read. The runs of a day may be thousands; they are counted only
-    `with_refreshes`.
+    The runs of a day may be thousands; they are counted only `with_refreshes`.
     """
     since = midnight(now, zone)
     counts = dict.fromkeys(OPEN_STATES, 0)
@@ -80,7 +83,8 @@ def read_status(
         refreshes=inbox.runs.outcomes_since(since) if with_refreshes else {},
         webhooks=webhooks,
         unavailable=unavailable,
-        silences=silence_wording.in_force(inbox.silences.since(now), incidents, site_name, now) if site_name else {},
+        dead_letters=dead_letters,
+        silences=silence_wording.in_force(inbox.silences.since(now), incidents, site_name, now),
     )
 
 
@@ -88,6 +92,7 @@ def summary(status: Status) -> list[str]:
     """Return the parts of the first line: incidents, refreshes since midnight, webhooks."""
     parts = [count(status.open, "open incident") if status.open else "No open incidents"]
     parts += [f"{status.counts[state]} {state}" for state in ("acknowledged", "snoozed") if status.counts[state]]
+    parts += [f"{len(status.silences)} silenced"] if status.silences else []
     return [", ".join(parts), refreshes(status.refreshes), status.webhooks.text]
 
 
@@ -119,13 +124,6 @@ def status_object(status: Status, hide: Hide) -> dict[str, Any]:
         "unavailable_services": None
         if status.unavailable is None
         else [service.as_object() for service in status.unavailable],
-        "incidents": [
-            {
-                **incident_object(record, hide),
-                "silence": hide_in(status.silences[record.id].as_object(), hide)
-                if record.id in status.silences
-                else None,
-            }
-            for record in status.incidents
-        ],
+        "dead_letters": status.dead_letters,
+        "incidents": [incident_object(record, hide, status.silences.get(record.id)) for record in status.incidents],
     }

@@ -82,7 +82,7 @@ def test_incident_from_the_history(flask: Run, inbox: Inbox) -> None:
     ("policy", "reason"),
     [
         ({"failures": 3}, "from 3 failures in a row on"),
-        ({"after": timedelta(days=3)}, "at 20"),
+        ({"after": timedelta(days=3)}, "due 20"),
         ({}, "due now"),
     ],
 )

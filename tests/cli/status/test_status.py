@@ -130,8 +130,8 @@ def test_silenced_incidents_are_marked(flask: Run, inbox: Inbox, refreshed: Refr
         inbox.silences.add(**silenced, start=now - timedelta(1), end=now + timedelta(hours=hours), by=by)
     inbox.silences.add(**silenced, start=now + timedelta(hours=1), end=now + timedelta(1), by="Chloé")
     shown = " ".join(flask("status").stdout.split())
-    assert shown.count(" · silenced by ") == 1
-    assert " · not acknowledged · silenced by Ben until " in shown
+    assert shown.count(", silenced by ") == 1
+    assert " · not acknowledged, silenced by Ben until " in shown
     incidents = json.loads(flask("status", "--json").stdout)["incidents"]
     silences = {one["resource_name"]: one["silence"] for one in incidents}
     until = iso(now + timedelta(hours=5))
@@ -141,7 +141,7 @@ def test_silenced_incidents_are_marked(flask: Run, inbox: Inbox, refreshed: Refr
     }
     # Of one without an end, there is none.
     inbox.silences.add(**silenced, start=now, end=None, by="Dora")
-    assert " · silenced by Dora" in " ".join(flask("status").stdout.split())
+    assert ", silenced by Dora (silence 4)" in " ".join(flask("status").stdout.split())
 
 
 def test_status_fits_on_a_terminal(settings: Settings, inbox: Inbox, refreshed: Refreshed) -> None:

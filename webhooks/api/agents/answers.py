@@ -50,7 +50,7 @@ def _dump(call: Call, answer: Mapping[str, Any]) -> str:
 
 def incident_summary(call: Call, record: IncidentRecord, *, reason: int = MAX_REASON) -> dict[str, Any]:
     """Return one incident in a few fields; what is empty is left out."""
-    incident, details = record.incident, record.details
+    incident, details, silence = record.incident, record.details, call.silences_of([record]).get(record.id)
     notified = [call.address(one.destination) for one in record.notices if one.posted_at]
     found = {
         "id": record.id,
@@ -64,6 +64,7 @@ def incident_summary(call: Call, record: IncidentRecord, *, reason: int = MAX_RE
         "reason_class": incident.reason_class,
         "advice": advice(incident),
         "acknowledged": acknowledgement(incident, lambda at: str(short_time(at))),
+        "silenced": silence.describe(lambda at: str(short_time(at))).removeprefix("silenced ") if silence else None,
         "notified": notified[:3],
         "site": call.site_name(incident.site_luid),
         UNTRUSTED: untrusted(

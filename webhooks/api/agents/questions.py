@@ -26,6 +26,7 @@ from webhooks.spelling import hint
 from webhooks.text import cut
 from webhooks.views.explanation import explain as explain_event
 from webhooks.views.incident_story import read_story
+from webhooks.views.outages import unavailable_services
 from webhooks.views.server_health import read_webhook_health
 from webhooks.views.status import read_status, summary
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from webhooks.inbox.resources.lists import RefreshedContent
 
 MAX_ITEMS = 20
+# Services that are unavailable, in the summary.
+MAX_SERVICES = 5
 # Words of up to this many characters are in too many names to find a similar one.
 MIN_WORD = 3
 WILDCARDS = "*?!"
@@ -50,9 +53,22 @@ FIGURES = {
 
 
 def whats_wrong(call: Call, query: WhatsWrongInput) -> str:
-    """Show what is broken now: every open incident with its age, reason, owner, and who was notified."""
+    """Show what is broken now: every open incident with its age, reason, owner, and who was notified or silenced it.
+
+    Also services that accept no messages, and the number of messages and actions that have failed for good.
+    """
     webhooks = read_webhook_health(call.services, call.now)
-    status = read_status(call.inbox, now=call.now, zone=call.services.settings.zone, webhooks=webhooks, limit=0)
+    status = read_status(
+        call.inbox,
+        now=call.now,
+        zone=call.services.settings.zone,
+        webhooks=webhooks,
+        # Their messages are of all sites and projects.
+        unavailable=unavailable_services(call.services)[:MAX_SERVICES] if call.sees_everything else None,
+        dead_letters=call.whole.dead_letters.total() if call.sees_everything else None,
+        site_name=call.site_name,
+        limit=0,
+    )
     found = call.inbox.incidents.page(
         IncidentFilter(states=OPEN_STATES, projects=[query.project] if query.project else []),
         before=query.after,
@@ -65,6 +81,10 @@ def whats_wrong(call: Call, query: WhatsWrongInput) -> str:
         answer = {"summary_of_all_projects": f"{said}."}
         if not found and not query.after:
             answer["note"] = f"No open incident is known to be in {query.project}. {PROJECTS}"
+    if status.unavailable:
+        answer["unavailable_services"] = [f"{one.name}: {one.describe(call.when)}" for one in status.unavailable]
+    if status.dead_letters:
+        answer["dead_letters"] = status.dead_letters
     has_more = len(found) > MAX_ITEMS
     return write(call, {**answer, "items": items}, cursors=[one["id"] for one in items], has_more=has_more)
 

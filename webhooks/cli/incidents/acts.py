@@ -133,7 +133,8 @@ def act_on(
 
     def done(record: IncidentRecord) -> None:
         if as_json:
-            terminal.print_json(incident_object(record, application.redact))
+            silence = application.silences_of([record], show.now).get(record.id)
+            terminal.print_json(incident_object(record, application.redact, silence))
         else:
             click.echo(show.line(f"Incident {record.id}: {wording.acted(record, kind, name, until, show.when)}"))
 

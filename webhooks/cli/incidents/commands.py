@@ -42,16 +42,18 @@ def list_incidents(filters: IncidentFilter, limit: int, as_json: bool) -> None:
     flask incidents list --since 7d --json | jq .resource_name
     """
     records = application.inbox().incidents.list(filters, limit=min(limit, application.LARGEST_ID) or None)
+    show = Presentation()
+    silences = application.silences_of(records, show.now)
     if as_json:
         for record in records:
-            terminal.print_json(incident_object(record, application.redact))
+            terminal.print_json(incident_object(record, application.redact, silences.get(record.id)))
         return
     if not records:
         click.echo("No such incidents." if filters else "No incidents.", err=True)
         return
     from webhooks.cli.incidents.render import incident_list  # noqa: PLC0415 - it imports rich
 
-    terminal.show(incident_list(records, Presentation()))
+    terminal.show(incident_list(records, silences, show))
     if len(records) == limit and terminal.is_terminal():
         click.secho(f"The first {limit}; --limit 0 lists all.", dim=True)
 

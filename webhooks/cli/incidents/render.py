@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -17,8 +17,8 @@ from webhooks.views import incident_wording as wording
 
 if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord
+    from webhooks.incidents.silences import ActiveSilence
     from webhooks.views.incident_story import Story
-    from webhooks.views.silence_wording import ActiveSilence
     from webhooks.views.status import Status
 
 STATE_STYLES = {"open": "bold red", "acknowledged": "yellow", "snoozed": "yellow", "closed": "green"}
@@ -62,10 +62,9 @@ def details_line(record: IncidentRecord, silence: ActiveSilence | None, show: Pr
         cut(reason, MAX_REASON) if terminal.is_terminal() else reason,
         f"notified {notified}" if notified else "",
     ]
-    state = show.line(wording.acknowledgement(incident, show.when))
-    styled = [(part, "") for part in parts if part] + [(state, "" if incident.state == "open" else "yellow")]
-    if silence:
-        styled.append((show.line(silence.describe(show.when)), "yellow"))
+    state = show.line(wording.attention(incident, silence, show.when))
+    is_loud = incident.state == "open" and not silence
+    styled = [(part, "") for part in parts if part] + [(state, "" if is_loud else "yellow")]
     if following := wording.next_run(record, show.now, show.when):
         styled.append((following, ""))
     line = Text()
@@ -94,7 +93,7 @@ def incident_page(story: Story, show: Presentation) -> list[RenderableType]:
         ("failures", ", ".join(filter(None, [wording.failures(incident), wording.strikes(story.record)]))),
         ("reason", wording.reason(incident)),
         ("advice", wording.advice(incident)),
-        ("state", wording.acknowledgement(incident, show.when)),
+        ("state", wording.attention(incident, story.silence, show.when)),
         ("schedule", wording.next_run(story.record, show.now, show.when)),
         ("link", details.link),
         ("unknown", details.problem),
@@ -124,12 +123,16 @@ def _grid(rows: Sequence[tuple[Text, Text]]) -> Table:
     return grid
 
 
-def incident_list(records: Sequence[IncidentRecord], show: Presentation) -> RenderableType:
-    """Return a table with one incident per line."""
+def incident_list(
+    records: Sequence[IncidentRecord], silences: Mapping[int, ActiveSilence], show: Presentation
+) -> RenderableType:
+    """Return a table with one incident per line; `silences` are those in force by the number of the incident."""
     rows: list[list[Text | str]] = [
         [
             str(record.id),
-            terminal.styled(record.incident.state, STATE_STYLES[record.incident.state]),
+            terminal.styled(
+                wording.short_state(record.incident, silences.get(record.id)), STATE_STYLES[record.incident.state]
+            ),
             wording.kind(record.incident),
             terminal.shortened(wording.name(record.incident)),
             terminal.shortened(record.details.project or "-"),

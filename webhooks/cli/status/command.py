@@ -38,6 +38,7 @@ def status(as_json: bool) -> None:
         zone=show.zone,
         webhooks=read_webhook_health(application.services(), show.now),
         unavailable=unavailable_services(application.services()),
+        dead_letters=inbox.dead_letters.total(),
         site_name=application.site_name,
         limit=None if as_json else MOST,
     )

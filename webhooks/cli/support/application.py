@@ -13,8 +13,12 @@ from webhooks.errors import StoreUnavailable
 from webhooks.webhook_url import mask_url
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
     from webhooks.config.settings import Settings
     from webhooks.inbox import EventRecord, Inbox, IncidentRecord
+    from webhooks.incidents.silences import ActiveSilence
     from webhooks.registry import Registry
     from webhooks.rules import Rules
     from webhooks.services import Services
@@ -116,6 +120,13 @@ def get_incident(incident_id: int) -> IncidentRecord:
 def site_name(site_luid: str) -> str:
     """Return the name of the site with that LUID, as messages show it: empty if there is only one site."""
     return services().sites.shown_name(site_luid)
+
+
+def silences_of(records: Sequence[IncidentRecord], now: datetime) -> Mapping[int, ActiveSilence]:
+    """Return the silence in force for each of these incidents, by its number."""
+    from webhooks.views.silence_wording import in_force  # noqa: PLC0415 - most commands are not about incidents
+
+    return in_force(inbox().silences.since(now), records, site_name, now)
 
 
 def user() -> str:

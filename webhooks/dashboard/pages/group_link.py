@@ -14,11 +14,12 @@ from webhooks.inbox import IncidentRecord
 from webhooks.inbox.inbound.presses import CHANGED_IN_GROUP
 from webhooks.messages.act_links import ActLink
 from webhooks.text import count
+from webhooks.views.silence_wording import in_force
 
 
 def show(visit: Visit, link: ActLink) -> Page:
     """Show the incidents of the message, those that the link changes as selected. Raises NotFound."""
-    return _page(link, _members(visit, link))
+    return _page(visit, link, _members(visit, link))
 
 
 def act(visit: Visit, link: ActLink) -> Page:
@@ -28,7 +29,7 @@ def act(visit: Visit, link: ActLink) -> Page:
     """
     members = _members(visit, link)
     if not _changeable(link, members):
-        return _page(link, members)
+        return _page(visit, link, members)
     chosen = set(visit.request.form.getlist("id"))
     if not chosen:
         raise BadRequest("No incident is selected. Go back and select at least one.")
@@ -37,8 +38,8 @@ def act(visit: Visit, link: ActLink) -> Page:
     changed = visit.services.inbox.presses.act_together(link.number, theirs, new, origin=origin)
     if not changed:
         # Someone else was faster.
-        return _page(link, _members(visit, link))
-    return _page(link, members, changed=changed)
+        return _page(visit, link, _members(visit, link))
+    return _page(visit, link, members, changed=changed)
 
 
 def _members(visit: Visit, link: ActLink) -> list[IncidentRecord]:
@@ -54,7 +55,7 @@ def _changeable(link: ActLink, members: Sequence[IncidentRecord]) -> set[int]:
     return {record.id for record in members if record.incident.state in CHANGED_IN_GROUP[link.action]}
 
 
-def _page(link: ActLink, members: Sequence[IncidentRecord], *, changed: int = 0) -> Page:
+def _page(visit: Visit, link: ActLink, members: Sequence[IncidentRecord], *, changed: int = 0) -> Page:
     states = Counter(record.incident.state for record in members)
     summary = ", ".join(f"{number} {state}" for state, number in states.most_common())
     values = {
@@ -62,6 +63,7 @@ def _page(link: ActLink, members: Sequence[IncidentRecord], *, changed: int = 0)
         "name": count(len(members), "incident"),
         "summary": summary,
         "members": members,
+        "silenced": in_force(visit.services.inbox.silences.since(visit.now), members, visit.site_name, visit.now),
         "changeable": _changeable(link, members),
         "author": author_of(link.destination),
         "changed": count(changed, "incident") if changed else "",

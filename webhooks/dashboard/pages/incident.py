@@ -26,5 +26,6 @@ def show(visit: Visit, number: int) -> Page:
         "title": title,
         "lengths": (*HOURS, "morning"),
         "notices": notices,
+        "may_end_silence": story.silence is not None and visit.inbox.scope.includes(story.silence.silence),
     }
     return Page("incident.html", {**frame(visit, "incidents"), **values})

@@ -60,6 +60,7 @@ def show(visit: Visit) -> Page:
         "presets": presets(visit, filters),
         "is_closed": is_closed,
         "records": records,
+        "silenced": visit.silences_of(records),
         "more": more,
         "after": after,
         "silences": visit.inbox.silences.list(visit.now, limit=MOST_SILENCES),

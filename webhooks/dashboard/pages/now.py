@@ -29,7 +29,14 @@ NIGHT_SECONDS = 15.0
 
 def show(visit: Visit) -> Page:
     """Show the open incidents, those that need someone first."""
-    status = read_status(visit.inbox, now=visit.now, zone=visit.zone, limit=MOST_READ, with_refreshes=False)
+    status = read_status(
+        visit.inbox,
+        now=visit.now,
+        zone=visit.zone,
+        site_name=visit.site_name,
+        limit=MOST_READ,
+        with_refreshes=False,
+    )
     since = last_evening(visit.now, visit.zone)
     projects, ended = visit.remember("night", NIGHT_SECONDS, lambda: read_night(visit, since))
     figures = visit.whole.counts() if visit.sees_everything else None

@@ -87,6 +87,7 @@ def show_one(visit: Visit, luid: str) -> Page:
         "current": current,
         "details": incidents[0].details if incidents else None,
         "incidents": incidents,
+        "silence": visit.silences_of([current]).get(current.id) if current else None,
         "badge_url": badge_path(visit.services, luid),
         "slow_limit": usual * SLOW if usual else None,
         "promises": promises(lists.promised(luid), visit.zone),

@@ -1,4 +1,4 @@
-"""What the database has in place of the secrets of sessions and tokens: digests, ids, and marks of passwords."""
+"""Digests, ids and marks: the database has them in place of the secrets of sessions and tokens."""
 
 from __future__ import annotations
 

@@ -106,6 +106,10 @@ class DeadLetters:
         connection.execute(insert(checkpoints).values(row))
         return included_in(connection, announcement_id)
 
+    def total(self) -> int:
+        """Return how many jobs are dead."""
+        return int(self._store.scalar(select(func.count()).select_from(jobs).where(text(DEAD))) or 0)
+
     def count(self, announcement: Job) -> int:
         """Return how many dead jobs `announcement` includes."""
 

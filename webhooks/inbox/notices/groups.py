@@ -204,6 +204,19 @@ class NoticeGroups:
 
         return self._store.write(take_over)
 
+    def release(self, group: GroupRecord, notice: NoticeRecord) -> None:
+        """Take a notice out of a group that was not posted. One without a message is placed again when it is due."""
+        new: dict[str, Any] = {"group_id": None}
+        if notice.posted_at is None:
+            new |= {"opened_at": None, "summary_at": None}
+
+        def release(connection: Connection) -> None:
+            self._store.serialize(connection, [f"notices {group.destination}"])
+            own = update(notices).where(notices.c.id == notice.id, notices.c.group_id == group.id)
+            connection.execute(own.values(**new))
+
+        self._store.write(release)
+
     def close(self, group: GroupRecord) -> None:
         """Let no further incidents join the group. Those that have joined are its members from then on."""
 
