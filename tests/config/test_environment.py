@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from webhooks.config.environment import require_free_address
+from webhooks.config.environment import require_free_address, unusable_proxies
 from webhooks.config.settings import ROOT
 from webhooks.event import build
 from webhooks.inbox import Inbox
@@ -242,3 +242,27 @@ def test_port_in_use_is_one_sentence(project: Path) -> None:
     assert f"Error: PORT: port {port} of 127.0.0.1 is in use. Stop the program that uses it, or set" in ended.stderr
     assert "Retrying" not in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "is_usable"),
+    [
+        ("", True),
+        ("http://proxy.example.org:3128", True),
+        ("proxy.example.org:3128/", True),
+        ("http://ann:s3cr%40t@[::1]:3128", True),
+        ('"http://proxy.example.org:3128"', False),
+        ("http//proxy.example.org:3128", False),
+        ("http://ann:s3cret@proxy.example.org:port", False),
+        ("https://proxy.example.org:3128", False),
+        ("socks5://proxy.example.org:1080", False),
+        (" ", False),
+    ],
+)
+def test_proxy_that_cannot_be_used_is_a_warning(address: str, is_usable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call would fail for itself, with words of a library; a password is not shown."""
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", address)
+    expected = "HTTPS_PROXY is not the address of an HTTP proxy, such as http://proxy.example.org:3128"
+    assert unusable_proxies() == ([] if is_usable else [expected])

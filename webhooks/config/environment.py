@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values, find_dotenv
 
@@ -32,6 +33,31 @@ _added: dict[str, str] = {}
 def trusted_proxies() -> str:
     """Return the addresses of the proxies in front of this server, if they were given: FORWARDED_ALLOW_IPS."""
     return os.environ.get("FORWARDED_ALLOW_IPS", "")
+
+
+def unusable_proxies() -> list[str]:
+    """Return a warning for each variable with a proxy that cannot be used; without it, every call fails for itself.
+
+    The address is not in the warning, because it may contain a password.
+    """
+    warnings = []
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        # Libraries prefer the name in lower case, https://docs.python.org/3/library/urllib.request.html#urllib.request.getproxies
+        address = os.environ.get(name.lower()) or os.environ.get(name, "")
+        if address and not _is_http_proxy(address):
+            warnings.append(f"{name} is not the address of an HTTP proxy, such as http://proxy.example.org:3128")
+    return warnings
+
+
+def _is_http_proxy(address: str) -> bool:
+    try:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
+        _ = parts.port  # raises ValueError for an invalid port
+    except ValueError:
+        return False
+    # http//HOST has the scheme in place of the host.
+    host = parts.hostname or ""
+    return parts.scheme == "http" and host not in {"", "http", "https"} and not re.search(r"""["'\s]""", address)
 
 
 def from_root(path: Path) -> Path:

@@ -290,11 +290,11 @@ def load_environment() -> None:
 
 
 def doubtful_variables() -> list[str]:
-    """Return warnings of variables in the env file: set to several values, or unknown and similar to a setting."""
+    """Return warnings of variables: set to several values in the env file, similar to a setting, or unusable proxies."""
     path = environment.ENV_FILE
     warnings = [f"{path.name}: {text}" for text in contradictions(read_lines(path))]
     for name in read_env_file(path):
         meant = None if name.lower() in VARIABLES else closest(name, [known.upper() for known in VARIABLES])
         if meant:
             warnings.append(f"{name} in {path.name} is not a setting; did you mean {meant}?")
-    return warnings
+    return warnings + environment.unusable_proxies()

@@ -278,10 +278,12 @@ def test_session_that_becomes_read_only_is_not_used_again(
 
 
 def test_mistake_is_raised_and_its_connection_kept(server: Server, opened: Callable[..., Inbox]) -> None:
-    """A wrong statement is not mistaken for an outage, and the connection serves the next one."""
+    """A wrong value is not mistaken for an outage, but a missing table is; the connection serves the next statement."""
     box = opened(server.url())
     (first,) = box.store.acknowledge("SELECT pg_backend_pid()", ())
-    with pytest.raises(psycopg.errors.UndefinedTable):
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        box.store.acknowledge("SELECT 1 / 0", ())
+    with pytest.raises(StoreUnavailable, match="no_such_table"):
         box.store.acknowledge("SELECT * FROM no_such_table", ())
     assert box.store.acknowledge("SELECT pg_backend_pid()", ()) == (first,)
 
