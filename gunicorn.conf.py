@@ -136,8 +136,8 @@ limit_request_fields = 50
 accesslog = None
 logconfig_dict = logs.configuration(**settings.logging())
 
-# Twice as many as there are processes: while they are replaced there are more.
-places = set(range(2 * workers))
+# Twice as many as there are processes, because there are more while they are replaced, and some for SIGTTIN.
+places = set(range(2 * workers + 8))
 SharingWorker.connections = multiprocessing.RawArray("i", [ABSENT] * len(places))
 # Which processes serve and share all imports, by their places.
 complete = multiprocessing.RawArray("b", len(places))
@@ -196,9 +196,14 @@ def pre_fork(server, worker):
     if not starts_alone(worker):
         complete_start(server)
     serving_flags.add(worker)
-    worker.place = places.pop() if places else 0
     # A reload replaces them, perhaps by fewer, while this process may still run.
     worker.places, worker.connections, worker.complete = places, SharingWorker.connections, complete
+    if not places:
+        server.log.warning(
+            "More than %d processes: another one accepts connections without regard to the others", len(complete)
+        )
+        worker.places, worker.connections, worker.complete = {0}, [ABSENT], [False]
+    worker.place = worker.places.pop()
     worker.connections[worker.place] = 0
     worker.known_database = known_database(settings.database_url.get_secret_value())
     worker.master_signals = getattr(server, "SIG_QUEUE", None)
@@ -258,7 +263,7 @@ def post_worker_init(worker):
             end_when_quiet(worker, lambda: sum(complete) >= worker.cfg.workers - 1 and services.idle())
         else:
             services.start_worker()
-            complete[worker.place] = True
+            worker.complete[worker.place] = True
     except RuntimeError:
         # A setting is wrong, or the inbox was made by a newer version: no process can start.
         serving_flags.set(worker, existed)

@@ -35,6 +35,8 @@ class TableauError(Exception):
     """
 
     permanent = False
+    # What is unavailable, for a caller that waits for it; set by the caller.
+    service = ""
 
     def __init__(
         self,
@@ -57,6 +59,14 @@ class TableauError(Exception):
         numbered = f"{self.code or self.status} {text}" if self.code or self.status else text
         return f"{numbered}. {self.advice}" if self.advice else numbered
 
+    @property
+    def unavailable(self) -> bool:
+        """Return whether any call would have failed like this one, because Tableau does not work now.
+
+        False if it names a time, and if the call may have been carried out and must not be sent twice.
+        """
+        return not self.permanent and self.retry_at is None and (self.status or 0) >= 500
+
     def rewrite(self, change: Callable[[str], str]) -> None:
         """Replace every text that came from the server by `change(text)`."""
         self.summary, self.detail, self.code = change(self.summary), change(self.detail), change(self.code)
@@ -66,11 +76,18 @@ class TableauError(Exception):
 class ConnectionFailed(TableauError):
     """No complete response was received.
 
-    `unsent`: the request never left, so any call may be repeated. `retry_at_once`: another attempt right now may help.
+    `unsent`: the request never left, so any call may be repeated. `repeatable`: it may be sent twice anyway.
+    `retry_at_once`: another attempt right now may help.
     """
 
     unsent = False
+    repeatable = False
     retry_at_once = True
+
+    @property
+    def unavailable(self) -> bool:
+        """Return whether Tableau does not work now, and the call may be sent again."""
+        return not self.permanent and (self.unsent or self.repeatable)
 
 
 class InvalidResponse(TableauError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,13 @@ from webhooks.observability.tracing import tableau_call
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
+    from tableau_rest.errors import TableauError
     from webhooks.inbox import Inbox
 
 # The key of a site's LUID in the inbox's state, followed by the site's own key.
 LUID_KEY = "site_luid"
+# Begins the names of sites among the services for which jobs wait.
+SERVICE = "tableau"
 
 
 class UnknownSite(Permanent):
@@ -60,9 +64,38 @@ class Sites:
                     sessions=self._inbox().sessions,
                     session_minutes=site.session_minutes,
                     ca_bundle=self._ca_bundle,
-                    observe=tableau_call,
+                    observe=self._observer(site),
                 )
             return self._clients[site.key]
+
+    def name_service(self, error: TableauError, site: Site | None) -> None:
+        """Let the error name the site if it is unavailable, so that jobs can wait for it."""
+        if site is not None and error.unavailable and not error.service:
+            error.service = service_of(site)
+
+    def known_site(self, event: Event) -> Site | None:
+        """Return the site that the event comes from if that is known without a request to Tableau."""
+        if not self.several:
+            return self.all[0]
+        luid = _lowercase(event.site_luid)
+        return next((site for site in self.all if luid and self.known_luid(site) == luid), None)
+
+    def _observer(self, site: Site) -> Callable[[str, str], AbstractContextManager[Callable[[int], object]]]:
+        """Return the function that observes each request: a response of the site ends its outage."""
+        service = service_of(site)
+
+        @contextmanager
+        def observe(method: str, path: str) -> Iterator[Callable[[int], object]]:
+            with tableau_call(method, path) as respond:
+
+                def responded(status: int) -> None:
+                    respond(status)
+                    if status < 500:
+                        self._inbox().outages.responded(service)
+
+                yield responded
+
+        return observe
 
     def luid(self, site: Site) -> str:
         """Return the site's LUID, signing in if it is not known yet. Raises TableauError."""
@@ -93,12 +126,10 @@ class Sites:
         Signs in to sites whose LUID is not known yet. Raises UnknownSite with the sites there are, and TableauError if
         a site cannot be reached now.
         """
-        if not self.several:
-            return self.all[0]
+        found = self.known_site(event)
+        if found is not None:
+            return found
         luid = _lowercase(event.site_luid)
-        for site in self.all:
-            if luid and self.known_luid(site) == luid:
-                return site
         from tableau_rest.errors import TableauError  # noqa: PLC0415 - as in `client`
 
         errors: list[TableauError] = []
@@ -107,6 +138,7 @@ class Sites:
                 if self._luid_by_sign_in(site) == luid:
                     return site
             except TableauError as error:
+                self.name_service(error, site)
                 errors.append(error)
         temporary = [error for error in errors if not error.permanent]
         if temporary:
@@ -131,6 +163,11 @@ class Sites:
             self._inbox().state.set(f"{LUID_KEY} {site.key}", luid)
             self._luids[site.key] = luid
         return luid
+
+
+def service_of(site: Site) -> str:
+    """Return the name of the site among the services for which jobs wait."""
+    return f"{SERVICE} {site.name}".strip()
 
 
 def _lowercase(luid: Any) -> str:

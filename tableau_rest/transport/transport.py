@@ -125,6 +125,7 @@ class Transport:
             try:
                 response = self._attempt(request, timeouts, into)
             except errors.ConnectionFailed as error:
+                error.repeatable = repeat
                 if not (error.retry_at_once and (repeat or error.unsent)) or time.monotonic() > last_repeat:
                     raise
             else:
@@ -133,7 +134,11 @@ class Transport:
                 if not (repeat and passing) or time.monotonic() > last_repeat:
                     return response
             self._sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - spreads load, protects no secret
-        return self._attempt(request, timeouts, into)
+        try:
+            return self._attempt(request, timeouts, into)
+        except errors.ConnectionFailed as error:
+            error.repeatable = repeat
+            raise
 
     def _attempt(self, request: Request, timeouts: Timeouts, into: BinaryIO | None) -> Response:
         started, status = time.monotonic(), "no response"

@@ -26,6 +26,18 @@ def test_service_of_an_unknown_kind_is_shown(client: FlaskClient, inbox: Inbox) 
     assert "pager office" in client.get("/").text
 
 
+def test_site_that_does_not_respond_is_shown(client: FlaskClient, inbox: Inbox) -> None:
+    """It is named as a site of Tableau, for which jobs wait."""
+    for number in range(2):
+        inbox.events.receive(some_event(number))
+    inbox.events.plan(lambda _: [NOTIFY])
+    for job in inbox.jobs.claim("a worker", 2, 30.0):
+        inbox.outages.postpone("tableau Branch", job, 30, "Tableau cannot be reached", free=False)
+    status = client.application.test_cli_runner().invoke(args=["status"]).output
+    assert "Tableau Branch: no response since" in status
+    assert "2 jobs wait" in status
+
+
 def test_service_that_accepts_no_messages_is_shown(client: FlaskClient, inbox: Inbox) -> None:
     """The pages, `flask status` and the metrics show it once two messages have failed, until one is accepted."""
     fail(inbox)

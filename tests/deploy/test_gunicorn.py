@@ -97,11 +97,21 @@ def test_each_process_has_its_own_place(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("WEB_CONCURRENCY", "2")
     settings = configuration()
     services = SimpleNamespace(checked=True)
-    server = SimpleNamespace(app=SimpleNamespace(wsgi=lambda: SimpleNamespace(extensions={"webhooks": services})))
-    workers = [SimpleNamespace() for _ in range(4)]
+    warnings: list[str] = []
+    log = SimpleNamespace(warning=lambda message, *_: warnings.append(message))
+    server = SimpleNamespace(
+        app=SimpleNamespace(wsgi=lambda: SimpleNamespace(extensions={"webhooks": services})), log=log
+    )
+    workers = [SimpleNamespace() for _ in range(12)]
     for worker in workers:
         settings["pre_fork"](server, worker)
-    assert sorted(worker.place for worker in workers) == [0, 1, 2, 3]
+    assert sorted(worker.place for worker in workers) == list(range(12))
+    # More after many SIGTTIN: they are said to be outside, and leave the counts of the others alone.
+    for _ in range(2):
+        settings["pre_fork"](server, outside := SimpleNamespace())
+        settings["child_exit"](None, outside)
+    assert len(warnings) == 2
+    assert list(SharingWorker.connections) == [0] * 12
     settings["child_exit"](None, workers[1])
     settings["pre_fork"](server, newcomer := SimpleNamespace())
     assert newcomer.place == workers[1].place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,12 +21,13 @@ from tests.support.simulated_site import MakeFlask, RunFlask, slack_messages
 from webhooks.config.settings import Settings
 from webhooks.errors import RetryLater, Skip
 from webhooks.event import Event, build
-from webhooks.job import Job
+from webhooks.job import Job, JobState
 from webhooks.monitor.assembly import Lookups, build_checks
 from webhooks.monitor.checks import WebhookCheck
 from webhooks.monitor.reconcile import Reconciler
 from webhooks.services import Services
 from webhooks.sites import UnknownSite
+from webhooks.worker.attempt import Attempts
 
 URL = "https://hooks.example.org"
 STRANGER = "00000000-5d6d-4c8c-9b0b-a1a2a3a4a5a6"
@@ -56,6 +58,34 @@ def jobs(services: Services, event: Event) -> list[Job]:
 def learn_luids(services: Services) -> None:
     for site in services.sites.all:
         services.sites.luid(site)
+
+
+def test_jobs_wait_for_a_site_until_it_responds(
+    services: Services, cause: Cause, world: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are due at once then, whichever call shows it; jobs of other sites do not wait."""
+    monkeypatch.setattr("webhooks.worker.retry.WAITS", (600.0,))
+    learn_luids(services)
+    inbox, attempts = services.inbox, Attempts(services.inbox, services.runner.attempt, threading.Event())
+    for number in range(3):
+        inbox.events.receive(cause("WorkbookCreated", "branch", name=f"Made {number}"))
+    inbox.events.receive(cause("WorkbookCreated", "acme", name="Made at acme"))
+    inbox.events.plan(services.planner.jobs)
+    branch = next(site for site in services.sites.all if site.name == "Branch")
+    fault = {"kind": "error", "target": "tableau", "code": "503000", "path": services.sites.luid(branch)}
+    world.world.faults.add(fault)
+    states = []
+    for job in inbox.jobs.claim("tests", 10, 60):
+        ending = attempts.run(job, lambda: True)
+        assert ending is not None
+        attempts.settle(job, ending)
+        states.append((ending.state, ending.service))
+    assert states == [(JobState.READY, "tableau Branch")] * 3 + [(JobState.DONE, "")]
+    assert [(one.service, one.waiting) for one in inbox.outages.list()] == [("tableau Branch", 3)]
+    world.world.faults.remove()
+    services.sites.client(branch).user(services.sites.client(branch).session().user_luid)
+    assert inbox.outages.wake() == 3
+    assert inbox.outages.list() == []
 
 
 def test_each_job_uses_the_client_of_its_site(services: Services, cause: Cause, world: Running) -> None:

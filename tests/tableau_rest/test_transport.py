@@ -9,12 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import certifi
 import pytest
 
 from tableau_rest import ConnectionFailed, InvalidResponse, MemorySessions, PersonalAccessToken, Tableau
+from tableau_rest.errors import NotFound, ServerError, TableauError
 from tableau_rest.transport import Response, Timeouts, Transport
 from tests.support.certificates import Files, issue
 from tests.tableau_rest.tiny import Reply, TinyTableau
@@ -322,3 +324,30 @@ def test_endless_headers_are_an_error() -> None:
 
     with listening(serve) as port:
         assert not fail(f"http://127.0.0.1:{port}/").unsent
+
+
+@pytest.mark.parametrize(
+    ("error", "unavailable"),
+    [
+        (ServerError("x", status=503), True),
+        (ServerError("x", status=503, retry_at=datetime.now(UTC)), False),
+        (InvalidResponse("a proxy's page", status=502), True),
+        (InvalidResponse("a login page", status=200), False),
+        (NotFound("x", status=404), False),
+    ],
+)
+def test_unavailable_is_what_every_call_would_meet(error: TableauError, *, unavailable: bool) -> None:
+    """Jobs wait for Tableau after such an error."""
+    assert error.unavailable is unavailable
+
+
+@pytest.mark.parametrize(
+    ("method", "repeat", "unavailable"), [("GET", None, True), ("POST", None, False), ("POST", True, True)]
+)
+def test_a_call_that_may_have_been_carried_out_shows_no_outage(
+    method: str, *, repeat: bool | None, unavailable: bool
+) -> None:
+    """Its job would be attempted more often because of that."""
+    with listening(read_head) as port, pytest.raises(ConnectionFailed) as caught:
+        Transport("test", sleep=lambda _: None).send(method, f"http://127.0.0.1:{port}/x", headers={}, repeat=repeat)
+    assert (caught.value.unsent, caught.value.unavailable) == (False, unavailable)

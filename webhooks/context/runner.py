@@ -42,7 +42,11 @@ class JobRunner:
         Raises what the handler raises, and Permanent if the inbox's row is damaged. `still_mine` returns whether the
         worker still holds the job's lease.
         """
-        return attempt(*self._prepared(job, still_mine))
+        try:
+            return attempt(*self._prepared(job, still_mine))
+        except TableauError as error:
+            self.sites.name_service(error, self.sites.known_site(job.event))
+            raise
 
     def _prepared(self, job: Job, still_mine: Callable[[], bool]) -> tuple[Handler, Context]:
         if job.event.defect and job.handler not in {DEAD_LETTERS, PLANNING_FAILED}:

@@ -28,7 +28,7 @@ GAUGES = {
     "newest_event": ("events_newest_timestamp_seconds", "When the newest event was received"),
     "bytes": ("inbox_bytes", "Size of the inbox on disk"),
     "sessions": ("tableau_sessions", "Sessions in Tableau that the processes share"),
-    "unavailable": ("services_unavailable", "Services that accept no messages now, such as Slack during an outage"),
+    "unavailable": ("services_unavailable", "Services that are unavailable now, such as Slack or a site of Tableau"),
     "budgets_used": ("budgets_used", "Limits of services that are used up now"),
     "budget_wait": ("budget_wait_seconds", "How long the longest wait for a limit of a service is"),
     "drifted": ("webhooks_needing_attention", "Webhooks in Tableau that are missing, disabled or different"),

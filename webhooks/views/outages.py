@@ -1,4 +1,4 @@
-"""The services that accept no messages: since when, and how many messages wait for them."""
+"""The services that are unavailable: since when, and how many messages or other jobs wait for them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from webhooks.sites import SERVICE
 from webhooks.text import count
 from webhooks.views.formats import iso
 from webhooks.views.incident_wording import When
@@ -17,16 +18,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UnavailableService:
-    """A service that accepts no messages, named as people know it: `Slack`, `Requests crm`."""
+    """A service that is unavailable, named as people know it: `Slack`, `Requests crm`, `Tableau sales`.
+
+    A site of Tableau does not respond; others accept no messages.
+    """
 
     name: str
     since: datetime
     waiting: int
+    is_site: bool = False
 
     def describe(self, when: When) -> str:
         """Return the state without the name: `no message accepted since 08:12, 3 messages wait`."""
-        waiting = f"{count(self.waiting, 'message')} {'waits' if self.waiting == 1 else 'wait'}"
-        return f"no message accepted since {when(self.since)}, {waiting}"
+        failure, noun = ("no response", "job") if self.is_site else ("no message accepted", "message")
+        waiting = f"{count(self.waiting, noun)} {'waits' if self.waiting == 1 else 'wait'}"
+        return f"{failure} since {when(self.since)}, {waiting}"
 
     def as_object(self) -> dict[str, Any]:
         """Return the service as JSON."""
@@ -40,5 +46,7 @@ def unavailable_services(services: Services) -> Sequence[UnavailableService]:
         kind, _, entry = outage.service.partition(" ")
         # A newer or older version of the server may have recorded a kind that this one does not have.
         label = services.notifiers[kind].label if kind in services.notifiers else kind
-        found.append(UnavailableService(f"{label} {entry}".strip(), outage.since, outage.waiting))
+        is_site = kind == SERVICE
+        name = f"{'Tableau' if is_site else label} {entry}".strip()
+        found.append(UnavailableService(name, outage.since, outage.waiting, is_site))
     return found

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from notifiers import NotifierError
+from tableau_rest.errors import TableauError
 from webhooks.clock import utc_now
 from webhooks.errors import LeaseLost, RetryLater, Skip, StoreUnavailable
 from webhooks.inbox import Inbox
@@ -111,7 +112,7 @@ class Attempts:
             except StoreUnavailable:
                 log.warning("%s: the unexpected error could not be counted", job_title(job))
             text, trace = f"{type(error).__name__}: {error}".removesuffix(": "), error
-        service = error.service if isinstance(error, NotifierError) else ""
+        service = error.service if isinstance(error, NotifierError | TableauError) else ""
         planned = self._planned(job, service, now)
         free, due_at = self._next_attempt(job, error, unexpected, now, planned)
         if due_at is None:
