@@ -12,10 +12,24 @@ from urllib.parse import urlsplit
 
 from notifiers.errors import NotifierError
 
-# Networks that Python counts as public, and that lead to services of the machine's own cloud or network: Azure's
-# WireServer, the metadata of Oracle's cloud (192.0.0.192), and site-local addresses.
+# Addresses that are not public, or lead to services of the machine's own cloud: Azure's WireServer (168.63.129.16),
+# and the metadata of Oracle's cloud (192.0.0.192). The versions of Python differ in what `is_global` says.
+# https://www.iana.org/assignments/iana-ipv4-special-registry
 # https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
-INTERNAL = tuple(map(ipaddress.ip_network, ("168.63.129.16/32", "192.0.0.0/24", "fec0::/10")))
+INTERNAL_V4 = tuple(
+    map(
+        ipaddress.IPv4Network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16"),
+            *("172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
+            *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+        ),
+    )
+)
+# All public addresses of IPv6 are in the first network, without the others: protocols, and documentation.
+# https://www.iana.org/assignments/iana-ipv6-special-registry
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+INTERNAL_V6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "3fff::/20")))
 # NAT64, by which a network without IPv4 reaches all of IPv4.
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # The low 32 bits of these are an IPv4 address: NAT64, its local form, and IPv4-compatible addresses.
@@ -81,8 +95,9 @@ def _is_public(number: IPv4Address | IPv6Address) -> bool:
     if number in NAT64:
         # The IPv4 address in it decides.
         return True
-    is_internal = any(number in network for network in INTERNAL)
-    return number.is_global and not number.is_multicast and not number.is_reserved and not is_internal
+    if isinstance(number, IPv4Address):
+        return not any(number in network for network in INTERNAL_V4)
+    return number in GLOBAL_UNICAST and not any(number in network for network in INTERNAL_V6)
 
 
 def _embedded(number: IPv4Address | IPv6Address) -> Iterator[IPv4Address]:

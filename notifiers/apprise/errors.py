@@ -13,11 +13,12 @@ from notifiers.errors import NotifierError, rate_limited_until
 STATUS = re.compile(r"\berror=(\d{3})\.?$")
 # The start of the line with the exception of requests, or of the socket.
 EXCEPTION = "Socket Exception:"
-# Parts of the exceptions of a connection that could not be opened.
+# Parts of the exceptions of a connection that could not be opened. A peer that hangs up while TLS is established is
+# SSLZeroReturnError before Python 3.12, and SSLEOFError since.
 UNSENT = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeoutError|ProxyError|CERTIFICATE_VERIFY_FAILED"
-    r"|WRONG_VERSION_NUMBER|HANDSHAKE|SSLEOFError|Connection refused|Name or service not known|No route to host"
-    r"|Network is unreachable|nodename nor servname|Temporary failure in name resolution"
+    r"|WRONG_VERSION_NUMBER|HANDSHAKE|SSLEOFError|SSLZeroReturnError|Connection refused|Name or service not known"
+    r"|No route to host|Network is unreachable|nodename nor servname|Temporary failure in name resolution"
 )
 GATEWAY_TIMEOUT = 504
 
