@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tableau_rest import MemorySessions
+from tests.support.memory import memory
 from webhooks.config.settings import Settings
 
 NAMES = [name.upper() for name in Settings.model_fields] + ["TS_PAT_NAME", "TS_PAT_SECRET", "WEB_CONCURRENCY", "DYNO"]
@@ -41,6 +43,17 @@ SECOND_STAGE = tuple(
         "worker/test_uncertain_commits.py",
     )
 )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Put the temporary files of the first stage into memory: on a disk, SQLite waits for it at every commit.
+
+    The second stage writes to the disk, and so does a run of chosen files.
+    """
+    folder = memory() if config.option.markexpr == "not second_stage" else None
+    if folder is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from bench.postgres import Server, binaries
 from tests.deploy.tools import missing
+from tests.support.memory import memory
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event, parse
 from webhooks.inbox import Inbox
@@ -32,7 +33,7 @@ def postgres_server() -> Iterator[Server]:
     """Start one PostgreSQL server for all tests of this process."""
     if binaries() is None:
         missing("PostgreSQL is not installed")
-    with Server(fsync="off") as server:
+    with Server(parent=memory(), fsync="off") as server:
         yield server
 
 
@@ -41,7 +42,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the DATABASE_URL of an empty database; the test runs once for each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'inbox.sqlite3'}"
-    return str(request.getfixturevalue("postgres_server").url())
+    server: Server = request.getfixturevalue("postgres_server")
+    server.drop_unused()
+    return server.url()
 
 
 @pytest.fixture
