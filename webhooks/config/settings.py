@@ -290,7 +290,7 @@ def load_environment() -> None:
 
 
 def doubtful_variables() -> list[str]:
-    """Return warnings of variables: set to several values in the env file, similar to a setting, or unusable proxies."""
+    """Return warnings of variables: several values in the env file, similar to a setting, or unusable proxies."""
     path = environment.ENV_FILE
     warnings = [f"{path.name}: {text}" for text in contradictions(read_lines(path))]
     for name in read_env_file(path):
