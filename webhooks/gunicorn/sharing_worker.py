@@ -177,6 +177,8 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
         else:
             connection.parser.unreader.sock = source
         received = bytes(request.received)
+        # While the response is deferred, the body is in memory once.
+        request.received.clear()
         connection.parser.unreader.unread(received)
         # Not if another request follows: it would be served within this call.
         if request.length == len(received) and self.defers(received):

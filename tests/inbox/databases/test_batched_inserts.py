@@ -18,7 +18,7 @@ from tests.support.databases import some_event
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
-from webhooks.inbox.databases import batched_inserts
+from webhooks.inbox.databases import batched_inserts, write_queue
 from webhooks.inbox.databases.pending_write import PendingWrite
 from webhooks.inbox.databases.write_queue import CAPACITY
 
@@ -237,6 +237,24 @@ def test_only_so_many_events_wait(box: Inbox, hold: Callable[[], Any]) -> None:
             begin(box, [some_event(9000)])[0].wait()
     assert len({write.wait()[0] for write in writes}) == CAPACITY
     assert not box.events.receive(some_event(9000)).duplicate
+
+
+def test_only_so_many_bytes_wait(
+    opened: Callable[..., Inbox],
+    url: str,
+    connect: Callable[[], psycopg.Connection[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """New events and duplicates count together, also while they are passed on; what is stored makes room."""
+    monkeypatch.setattr(write_queue, "MAX_BYTES", 100_000)
+    box = opened(url)
+    events = [some_event(number, padding="x" * 40_000) for number in range(3)]
+    with held(connect(), connect(), box):
+        writes = begin(box, [events[0], events[0], events[1]])
+        with pytest.raises(StoreUnavailable, match="already waiting"):
+            writes[2].wait()
+    assert [write.wait()[1] for write in writes[:2]] == [0, 1]
+    assert [write.wait()[1] for write in begin(box, events[1:])] == [0, 0]
 
 
 def test_abandoned_event_is_left_out(box: Inbox, hold: Callable[[], Any]) -> None:

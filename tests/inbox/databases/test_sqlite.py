@@ -106,6 +106,25 @@ def test_events_wait_without_a_thread_until_the_database_is_opened(
 
 
 @pytest.mark.usefixtures("patient")
+def test_only_so_many_bytes_wait(
+    sqlite_url: str, opened: Callable[..., Inbox], event: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More are refused at once; an event whose sender was refused makes room, and the others are stored."""
+    monkeypatch.setattr(write_queue, "MAX_BYTES", 100_000)
+    box = opened(sqlite_url)
+    box.events.receive(event())
+    with Path(sqlite_url.removeprefix("sqlite:///") + ".lock").open("a") as lock:
+        fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
+        pending = [box.events.begin(event(padding="x" * 40_000)) for _ in range(3)]
+        with pytest.raises(StoreUnavailable, match="already waiting"):
+            pending[2].outcome()
+        with pytest.raises(StoreUnavailable, match="did not commit"):
+            pending[0].outcome()
+        pending[2] = box.events.begin(event(padding="x" * 40_000))
+    assert [one.wait().id for one in pending[1:]] == [2, 3]
+
+
+@pytest.mark.usefixtures("patient")
 def test_full_queue_refuses_events_at_once(
     box: Inbox, event: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,12 @@ class PendingInsert(PendingWrite[tuple[int, int]]):
         # Batches insert the values, so the operation never runs.
         super().__init__(lambda _: (0, 0), timeout, on_complete=on_complete)
         self.values = values
+        self.size = len(values[1])
         self.deadline = time.monotonic() + timeout
+
+    def drop(self) -> None:
+        """Give up the values, which will not be written."""
+        self.values = ()
 
 
 Batch = list[PendingInsert]
@@ -57,7 +62,8 @@ class BatchedInserts:
         wall_sql: Callable[[], tuple[str, tuple[float, ...]]],
     ) -> None:
         self._pool, self._prepare, self._wall_sql = pool, prepare, wall_sql
-        self._new, self._copies, self._others = (WriteQueue[PendingInsert]() for _ in range(3))
+        self._new = WriteQueue[PendingInsert]()
+        self._copies, self._others = (WriteQueue[PendingInsert](self._new.limit) for _ in range(2))
         self._starting = threading.Lock()
         self._threads: list[threading.Thread] = []
 
@@ -97,7 +103,7 @@ class BatchedInserts:
     def _run(self, waiting: WriteQueue[PendingInsert], most: int, store: Callable[[Batch], Batch]) -> None:
         """Store what waits until the queue is closed; whatever fails is an error of its events."""
         while batch := waiting.take(most):
-            wanted = [pending for pending in batch if not pending.abandoned]
+            wanted = [pending for pending in batch if pending.take()]
             try:
                 self._prepare()
                 settled = store(wanted) if wanted else []
@@ -111,6 +117,11 @@ class BatchedInserts:
             for pending in settled:
                 pending.complete()
 
+    @staticmethod
+    def _pass_on(pending: PendingInsert, waiting: WriteQueue[PendingInsert]) -> None:
+        pending.give_back()
+        waiting.put(pending)
+
     def _insert_new(self, batch: Batch) -> Batch:
         """Insert the events that are new and return them, and pass the others on."""
         now, values = self._wall_sql()
@@ -122,7 +133,7 @@ class BatchedInserts:
             if can_pass(error) and not isinstance(error, LockNotAvailable):
                 raise
             for pending in batch:
-                self._others.put(pending)
+                self._pass_on(pending, self._others)
             return []
         ids = {fingerprint: event_id for event_id, fingerprint in inserted}
         settled: Batch = []
@@ -130,7 +141,7 @@ class BatchedInserts:
             # Removed, because the batch may have the same event again.
             event_id = ids.pop(pending.values[0], None)
             if event_id is None:
-                self._copies.put(pending)
+                self._pass_on(pending, self._copies)
             else:
                 pending.result = (event_id, 0)
                 settled.append(pending)
@@ -150,7 +161,7 @@ class BatchedInserts:
         for pending in batch:
             fingerprint = pending.values[0]
             if fingerprint not in counted:
-                self._others.put(pending)
+                self._pass_on(pending, self._others)
                 continue
             event_id, before = counted[fingerprint]
             pending.result = counted[fingerprint] = (event_id, before + 1)
@@ -166,7 +177,7 @@ class BatchedInserts:
             ((event_id, duplicates),) = self._pool.execute(statement, values, _seconds_left(batch))
         except LockNotAvailable:
             # Again, until its sender is refused.
-            self._others.put(pending)
+            self._pass_on(pending, self._others)
             return []
         pending.result = (event_id, duplicates)
         return batch

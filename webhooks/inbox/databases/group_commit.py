@@ -151,7 +151,7 @@ class GroupCommit:
 
 def commit(connection: Connection, batch: list[PendingWrite[Any]]) -> None:
     """Commit the batch in one transaction, without operations that are mistakes: they get their own error."""
-    pending = [write for write in batch if not write.abandoned]
+    pending = [write for write in batch if write.take()]
     # A single statement is its own transaction.
     if all(write.row is not None for write in pending) and _insert_together(_driver(connection), pending):
         return

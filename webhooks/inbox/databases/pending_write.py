@@ -15,14 +15,63 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+class ByteLimit:
+    """The bytes of all events that wait for their commit in this process, up to a limit."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._changing = threading.Lock()
+        self._bytes = self._highest = 0
+
+    def admit(self, write: PendingWrite[Any]) -> bool:
+        """Return whether the write may wait; it is counted until it is complete, or is not wanted any more."""
+        if not write.size:
+            return True
+        with self._changing:
+            if self._bytes + write.size > self._most:
+                return False
+            self._bytes += write.size
+            self._highest = max(self._highest, self._bytes)
+            write.limit = self
+        return True
+
+    def release(self, write: PendingWrite[Any]) -> None:
+        """Do not count the write any more. May be called twice, by any thread."""
+        with self._changing:
+            self._bytes -= write.size
+            write.size = 0
+
+    def has_fallen(self, least: int) -> bool:
+        """Return whether nothing waits, after at least so many bytes did; only once for each time that this happens."""
+        if self._highest < least or self._bytes:
+            return False
+        with self._changing:
+            self._highest = self._bytes
+        return True
+
+
 class PendingWrite(Generic[T]):
     """A write that waits for its commit, and its result.
 
     It may take `timeout` seconds. `row` is set if it stores an event, so that it can be inserted together with others.
-    `on_complete` is called once, by the thread that completes the write, and must return at once.
+    `on_complete` is called once, by the thread that completes the write, and must return at once. `size` is the bytes
+    that count for the limit of what waits. A write whose time is over gives up its values, unless a thread is writing
+    them.
     """
 
-    __slots__ = ("_completed", "_on_complete", "abandoned", "error", "operation", "result", "row", "timeout")
+    __slots__ = (
+        "_completed",
+        "_on_complete",
+        "_taken",
+        "abandoned",
+        "error",
+        "limit",
+        "operation",
+        "result",
+        "row",
+        "size",
+        "timeout",
+    )
 
     def __init__(
         self,
@@ -34,6 +83,9 @@ class PendingWrite(Generic[T]):
         self.operation = operation
         self.timeout = timeout
         self.row = row
+        self.size = len(row[1]) if row is not None else 0
+        self.limit: ByteLimit | None = None
+        self._taken = False
         self._on_complete = on_complete
         self.abandoned = False
         self.error: Exception | None = None
@@ -42,8 +94,26 @@ class PendingWrite(Generic[T]):
         self._completed = threading.Lock()
         self._completed.acquire()
 
+    def take(self) -> bool:
+        """Return whether the write is still wanted; if so, its values stay until it is complete or given back."""
+        # In this order, and the other one in `_outcome`: no lock is needed.
+        self._taken = True
+        return not self.abandoned
+
+    def give_back(self) -> None:
+        """Let the write wait again."""
+        self._taken = False
+        if self.abandoned:
+            self.drop()
+
+    def drop(self) -> None:
+        """Give up the values, which will not be written."""
+        self.row, self.operation = None, _not_wanted
+
     def complete(self) -> None:
         """Wake the thread that waits; `result` or `error` is set."""
+        if self.limit is not None:
+            self.limit.release(self)
         self._completed.release()
         # It may refer to this write.
         on_complete, self._on_complete = self._on_complete, None
@@ -72,7 +142,15 @@ class PendingWrite(Generic[T]):
             self.abandoned = True
             # The write may be queued for as long as the database is locked, and must not hold the request.
             self._on_complete = None
+            if self.limit is not None:
+                self.limit.release(self)
+            if not self._taken:
+                self.drop()
             raise StoreUnavailable(f"the database did not commit within {self.timeout:g} s")
         if self.error is not None:
             raise self.error
         return self.result
+
+
+def _not_wanted(_connection: Connection) -> Any:
+    raise StoreUnavailable("the write is not wanted any more")

@@ -7,11 +7,15 @@ import threading
 import time
 from typing import Any, Generic, TypeVar
 
+from webhooks.arenas import return_memory
 from webhooks.errors import StoreUnavailable
-from webhooks.inbox.databases.pending_write import PendingWrite
+from webhooks.inbox.databases.pending_write import ByteLimit, PendingWrite
 
 # More waiting writes are refused: Tableau retries, and memory does not grow.
 CAPACITY = 2000
+MAX_BYTES = 32 * 1024 * 1024
+# After so many bytes have waited, memory is returned to the system.
+TRIM_BYTES = MAX_BYTES // 8
 # After a commit of at least this many writes, the next ones may come soon. The shortest and the longest wait for them:
 MANY = 3
 GATHER_SECONDS = 0.001
@@ -21,9 +25,13 @@ W = TypeVar("W", bound=PendingWrite[Any])
 
 
 class WriteQueue(Generic[W]):
-    """A queue with a limit. One thread takes from it, and gathers writes while it expects more of them."""
+    """A queue with limits. One thread takes from it, and gathers writes while it expects more of them.
 
-    def __init__(self) -> None:
+    `limit` is the one of another queue that passes its writes on to this one; they are counted already.
+    """
+
+    def __init__(self, limit: ByteLimit | None = None) -> None:
+        self._limit = limit or ByteLimit(MAX_BYTES)
         self._queue: queue.SimpleQueue[W | None] = queue.SimpleQueue()
         self._closed = False
         # How many writes are expected, when the last ones were taken, and how long they took.
@@ -38,13 +46,22 @@ class WriteQueue(Generic[W]):
             pending.fail(StoreUnavailable("the inbox is closed"))
         elif self._queue.qsize() >= CAPACITY:
             pending.fail(StoreUnavailable(f"{CAPACITY} writes are already waiting"))
+        elif pending.limit is None and not self._limit.admit(pending):
+            pending.fail(StoreUnavailable(f"events with {MAX_BYTES // 1024**2} MB are already waiting"))
         else:
             self._queue.put(pending)
             if self._queue.qsize() >= self._enough:
                 self._gathered.set()
 
+    @property
+    def limit(self) -> ByteLimit:
+        """The limit of the bytes that wait."""
+        return self._limit
+
     def take(self, most: int) -> list[W]:
         """Return up to `most` writes, as soon as there are any; none if the queue is closed and empty."""
+        if self._queue.empty() and self._limit.has_fallen(TRIM_BYTES):
+            return_memory()
         first = self._queue.get()
         if first is not None:
             self._gather(min(self._expected, most) - 1)
