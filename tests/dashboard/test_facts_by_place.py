@@ -46,7 +46,7 @@ JSON = {
     "dead letters": '"dead_letters": 1',
 }
 OF_SERVER: Mapping[str, None] = dict.fromkeys(("webhooks", "outage", "dead letters"))
-# A cell of a table in plain text is too short for the number of the silence.
+# A cell of a table is too short for the number of the silence.
 TABLE: Mapping[str, str | None] = {"note": None, "notified": None, "silence": None, **OF_SERVER}
 # By place: what it says instead of the words above, None for a fact that it does not claim to show.
 PLACES: Mapping[str, Mapping[str, str | None]] = {

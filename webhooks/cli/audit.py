@@ -55,7 +55,7 @@ def list_audit(subject: str, limit: int, as_json: bool) -> None:
         ]
         for entry in found
     ]
-    terminal.show(terminal.table(["TIME", "BY", "ACT", "ON", "FROM", "DETAILS"], rows, flexible=["FROM", "DETAILS"]))
+    terminal.show(terminal.table(["TIME", "BY", "ACT", "ON", "FROM", "DETAILS"], rows, flexible=["DETAILS", "FROM"]))
 
 
 @audit.command()

@@ -136,7 +136,8 @@ def _row(one: Member, zone: tzinfo) -> tuple[Cell, ...]:
     if incident.quiet_by:
         until = f" until {Timestamp(incident.quiet_until, zone)}" if incident.quiet_until else ""
         state = f"{state} by {cut(incident.quiet_by, MAX_VALUE)}{until}"
-    if by := silenced(details, zone):
+    # A cell of some services has room for 60 characters.
+    if by := silenced(details, zone).partition(" (silence")[0]:
         state = f"{state}, silenced {by}"
     return (
         Link(link, name) if link else name,

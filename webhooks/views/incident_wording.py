@@ -124,8 +124,8 @@ def silenced_of(records: Sequence[IncidentRecord], silences: Mapping[int, Active
 
 
 def short_state(incident: Incident, silence: ActiveSilence | None) -> str:
-    """Return the state in one or two words: `open`, `open, silenced`."""
-    return f"{incident.state}, silenced" if silence else incident.state
+    """Return the state in one word; `silenced` for an open incident that no one takes care of."""
+    return "silenced" if silence and incident.state == "open" else incident.state
 
 
 def acted(record: IncidentRecord, kind: ActKind, by: str, until: datetime | None, when: When) -> str:

@@ -58,3 +58,11 @@ def test_a_very_narrow_terminal_shortens_the_widest_columns() -> None:
     text = terminal.table(["ID", "EVENT", "RESOURCE", "STATE"], [row], flexible=["RESOURCE"], width=50).plain
     assert all(len(line) <= 50 for line in text.split("\n"))
     assert text.endswith("1 dead, 1 done")
+
+
+def test_the_first_flexible_column_is_shortened_least() -> None:
+    """On a terminal of 80 columns, the state of an incident is not cut before its project."""
+    headings = ["STATE", "NAME", "PROJECT", "OPENED"]
+    row: list[Text | str] = ["acknowledged", "x" * 40, "y" * 40, "z" * 20]
+    shown = terminal.table(headings, [row], flexible=["NAME", "PROJECT"], width=58).plain.split("\n")[1]
+    assert shown == f"acknowledged  {'x' * 11}…  {'y' * 7}…  {'z' * 20}"

@@ -86,7 +86,7 @@ def table(
     """Return columns under headings, the column ID aligned right.
 
     Where they do not fit in `width`, by default that of the terminal, `flexible` columns are shortened first, the
-    widest of them first; the others keep their content as long as that is enough.
+    widest of them first; then those of them but the first one, the most important; then all.
     """
     from rich.text import Text  # noqa: PLC0415 - see above
 
@@ -106,8 +106,10 @@ def _fitted(widths: Sequence[int], headings: Sequence[str], flexible: Sequence[s
     """Return the widths of the columns, reduced until their sum is at most `available`, if that is possible."""
     fitted = [min(width, available) for width in widths]
     first = {column: MIN_WIDTH for column, heading in enumerate(headings) if heading in flexible}
+    # A name that is shorter says nothing any more.
+    second = {column: len(heading) for column, heading in enumerate(headings) if heading in flexible[1:]}
     then = {column: len(heading) for column, heading in enumerate(headings)}
-    for smallest in (first, then):
+    for smallest in (first, second, then):
         while sum(fitted) > available:
             reducible = [column for column, width in smallest.items() if fitted[column] > width]
             if not reducible:

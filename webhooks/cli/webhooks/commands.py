@@ -97,7 +97,7 @@ def _show(webhooks: list[Webhook]) -> None:
             common.append(f"URL:  {columns.pop('URL')[0]}")
     rows = list(zip(*columns.values(), strict=True))
     terminal.show(
-        *common, *([""] if common else []), terminal.table(list(columns), rows, flexible=["NAME", "URL", "REASON"])
+        *common, *([""] if common else []), terminal.table(list(columns), rows, flexible=["REASON", "NAME", "URL"])
     )
 
 
