@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.second_stage]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 AXE = "axe-core@4.14.1"
 AXE_DIGEST = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
-WIDTHS = (360, 768, 1280, 1920)
+WIDTHS = (360, 768, 830, 1280, 1920)
 # Where the screenshots of the last run are kept.
 PICTURES = os.environ.get("SCREENSHOTS", "")
 
