@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -63,6 +64,46 @@ def test_one_list_answers_for_all_that_wait(simulation: Simulation) -> None:
             assert job.content
             assert job.content.luid == event.resource_luid
     assert requests(simulation) == {"workbooks": 1, "jobs": 1, "jobs/…": len(NAMES)}
+
+
+def test_threads_share_requests_under_way(simulation: Simulation) -> None:
+    """Many jobs of one event need its workbook, owner and failed job at the same moment: each is requested once."""
+    (event,) = failures(simulation, NAMES[:1])
+    simulation.running.world.faults.add({"kind": "delay", "target": "tableau", "seconds": 0.2})
+    shared, at, luid = SharedLookups(), happened_at(event), str(event.resource_luid)
+    assert at
+    about = {"name": NAMES[0], "at": at, "now": utc_now(), "waiting": lambda: NAMES[:1]}
+    owner = simulation.tableau.session().user_luid
+
+    def look_up(_: int) -> tuple[Any, Any, Any]:
+        content = find(shared, simulation, event, NAMES[:1])
+        return content.name, shared.user(simulation.tableau, owner, utc_now()).luid, shared.failed_job(
+            simulation.tableau, luid, **about
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(look_up, range(6)))
+    assert len({(name, user, job and job.luid) for name, user, job in found}) == 1
+    assert requests(simulation) == {"workbooks/…": 1, "users/…": 1, "jobs": 1, "jobs/…": 1}
+
+
+def test_threads_that_wait_for_a_request_get_its_error(simulation: Simulation) -> None:
+    """Each trying again would repeat the failure, one after the other; later look-ups send a request again."""
+    (event,) = failures(simulation, NAMES[:1])
+    shared = SharedLookups()
+    simulation.running.world.faults.add({"kind": "delay", "target": "tableau", "seconds": 0.2})
+    simulation.running.world.faults.add({"kind": "error", "target": "tableau", "code": "403000"})
+
+    def look_up(_: int) -> str:
+        with pytest.raises(TableauError) as caught:
+            find(shared, simulation, event, NAMES[:1])
+        return caught.value.code
+
+    with ThreadPoolExecutor(6) as threads:
+        assert set(threads.map(look_up, range(6))) == {"403000"}
+    assert requests(simulation)["workbooks/…"] == 1
+    simulation.running.world.faults.remove()
+    assert find(shared, simulation, event, NAMES[:1]).name == NAMES[0]
 
 
 def test_single_failure_is_looked_up_by_itself(simulation: Simulation) -> None:

@@ -18,8 +18,9 @@ from webhooks.errors import Permanent, RetryLater, Skip, StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox, JobRecord
 from webhooks.inbox.jobs.due_jobs import DueJobs
-from webhooks.inbox.jobs.jobs import Work
+from webhooks.inbox.jobs.jobs import NO_JOB, Following, Work
 from webhooks.job import Job, JobState
+from webhooks.worker.attempt import Attempts, Ending
 from webhooks.worker.claims import ClaimedJob
 from webhooks.worker.worker import Worker
 
@@ -227,6 +228,34 @@ def test_error_that_ends_threads_is_a_failed_attempt(
     good, failed = (entry.jobs[0] for entry in inbox.events.list())
     assert (good.job.state, outcomes(failed), failed.job.error) == (JobState.DONE, ["later"], error.__name__)
     assert worker.alive()
+
+
+def test_error_that_cannot_be_shown_is_a_failed_attempt(
+    inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither an error whose own text fails nor a failure of ours lets the job wait for the end of its lease."""
+
+    class UnprintableError(Exception):
+        def __str__(self) -> str:
+            raise KeyError
+
+    settle, failures = Attempts.settle, [ZeroDivisionError()]
+
+    def fail_once(self: Attempts, job: Job, ending: Ending, following: Following = NO_JOB) -> Job | None:
+        if failures and ending.state is JobState.DONE:
+            raise failures.pop()
+        return settle(self, job, ending, following)
+
+    monkeypatch.setattr(Attempts, "settle", fail_once)
+    errors = [UnprintableError()]
+    working(lambda *_: _raise(errors.pop()) if errors else None, lease=60.0)
+    inbox.events.receive(event())
+    record = ended(inbox, JobState.DONE)
+    assert [(one.outcome, one.error) for one in record.attempts_made] == [
+        ("later", "UnprintableError"),
+        ("later", "RuntimeError: the attempt could not be ended: ZeroDivisionError"),
+        ("done", None),
+    ]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

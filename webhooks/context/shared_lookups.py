@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 from tableau_rest.errors import BadRequest, TableauError
 from tableau_rest.protocol.query import is_expressible, where
+from webhooks.context.under_way import RequestsUnderWay
 from webhooks.errors import Permanent
 from webhooks.event import Event
 from webhooks.forks import Lock
@@ -62,6 +63,7 @@ class SharedLookups:
         # One thread requests a list and the others wait for it, as long as a call of Tableau may take.
         self._requesting_content, self._requesting_jobs = Lock(), Lock()
         self.requesting_projects, self.requesting_schedules = Lock(), Lock()
+        self._under_way = RequestsUnderWay()
         self._content: dict[str, Stored[Any]] = {}
         self._users: dict[str, Stored[User]] = {}
         self._jobs: Stored[tuple[BackgroundJob, ...]] | None = None
@@ -96,9 +98,11 @@ class SharedLookups:
                     self._list(tableau, kind, names, now)
         if found := _usable(self._content, key, not_before):
             return found.value
-        content = getattr(tableau, kind)(luid)
-        _store(self._content, key, content, now)
-        return content
+
+        def request() -> Any:
+            return _store(self._content, key, getattr(tableau, kind)(luid), now).value
+
+        return self._under_way.share(key, request, now=now, not_before=not_before)
 
     def knows_content(self, kind: str, luid: str, not_before: datetime) -> bool:
         """Return whether `content` sends no request."""
@@ -106,10 +110,14 @@ class SharedLookups:
 
     def user(self, tableau: Tableau, luid: str, now: datetime) -> User:
         """Return a user, as known for at most five minutes. Raises TableauError."""
-        found = _usable(self._users, luid.lower(), now - MAX_AGE)
-        if found is None:
-            found = _store(self._users, luid.lower(), tableau.user(luid), now)
-        return found.value
+        key = luid.lower()
+        if found := _usable(self._users, key, now - MAX_AGE):
+            return found.value
+
+        def request() -> User:
+            return _store(self._users, key, tableau.user(luid), now).value
+
+        return self._under_way.share(f"user {key}", request, now=now, not_before=now - MAX_AGE)
 
     def knows_user(self, luid: str, now: datetime) -> bool:
         """Return whether `user` sends no request."""
@@ -138,21 +146,29 @@ class SharedLookups:
         def details(job_luid: str) -> Job:
             if known := _usable(self._details, job_luid.lower(), now - MAX_AGE):
                 return known.value
-            self._reserve(take_queries, 1)
-            return _store(self._details, job_luid.lower(), tableau.job(job_luid), now).value
 
-        with self._requesting_jobs:
-            listed = self._jobs
-            if listed is None or now - listed.at > JOBS_MAX_AGE:
-                self._reserve(take_queries, 2)
-                listed = self._jobs = self._list_jobs(tableau, now) if len(waiting()) >= LEAST_LISTED else None
-        if listed is None:
-            job = tableau.failed_job(luid, at=at, name=name, details=details)
-        else:
-            job = tableau.failed_job(luid, at=at, name=name, listed=listed.value, details=details)
-        if job is not None:
-            _store(self._failed, key, job, now)
-        return job
+            def request() -> Job:
+                self._reserve(take_queries, 1)
+                return _store(self._details, job_luid.lower(), tableau.job(job_luid), now).value
+
+            return self._under_way.share(f"job {job_luid.lower()}", request, now=now, not_before=now - MAX_AGE)
+
+        def find() -> Job | None:
+            with self._requesting_jobs:
+                listed = self._jobs
+                if listed is None or now - listed.at > JOBS_MAX_AGE:
+                    self._reserve(take_queries, 2)
+                    listed = self._jobs = self._list_jobs(tableau, now) if len(waiting()) >= LEAST_LISTED else None
+            if listed is None:
+                job = tableau.failed_job(luid, at=at, name=name, details=details)
+            else:
+                job = tableau.failed_job(luid, at=at, name=name, listed=listed.value, details=details)
+            if job is not None:
+                _store(self._failed, key, job, now)
+            return job
+
+        # Not one that has begun before: its list may not show the job yet.
+        return self._under_way.share(f"failed {key}", find, now=now, not_before=now - JOBS_MAX_AGE)
 
     def _reserve(self, take_queries: Callable[[int], bool], number: int) -> None:
         """Reserve queries, many at a time. Raises QueriesExhausted."""

@@ -85,8 +85,8 @@ class Attempts:
         try:
             result = self._run(job, still_mine)
         except Skip as reason:
-            log.info("%s skipped: %s", job_title(job), reason)
-            return Ending(JobState.SKIPPED, str(reason))
+            log.info("%s skipped: %s", job_title(job), error_text(reason))
+            return Ending(JobState.SKIPPED, error_text(reason))
         except LeaseLost:
             log.warning("%s now belongs to another worker", job_title(job))
             return None
@@ -100,7 +100,7 @@ class Attempts:
     def fail(self, job: Job, error: BaseException) -> Ending:
         """Decide whether an attempt that failed with `error` is retried, and when."""
         now = utc_now()
-        text, trace = str(error) or type(error).__name__, None
+        text, trace = error_text(error) or type(error).__name__, None
         unexpected = 0
         if retry.is_unexpected(error):
             # How many the job has met since its first attempt or last replay.
@@ -111,7 +111,7 @@ class Attempts:
                 self._inbox.checkpoints.set(job, f"unexpected error {unexpected}", None)
             except StoreUnavailable:
                 log.warning("%s: the unexpected error could not be counted", job_title(job))
-            text, trace = f"{type(error).__name__}: {error}".removesuffix(": "), error
+            text, trace = f"{type(error).__name__}: {error_text(error)}".removesuffix(": "), error
         service = error.service if isinstance(error, NotifierError | TableauError) else ""
         planned = self._planned(job, service, now)
         free, due_at = self._next_attempt(job, error, unexpected, now, planned)
@@ -232,6 +232,14 @@ class Attempts:
         except StoreUnavailable:
             return 0
         return job.max_attempts - limit if isinstance(limit, int) else 0
+
+
+def error_text(error: BaseException) -> str:
+    """Return the text of an error; empty if it has none, or if its own method fails."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - an error of a handler's own may have any
+        return ""
 
 
 def job_title(job: Job) -> str:

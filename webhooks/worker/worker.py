@@ -263,8 +263,9 @@ class Worker:
         following = None
         try:
             following = self._run(claimed)
-        except BaseException:
-            log.exception("%s could not be ended, it is retried when its lease ends", job_title(claimed.job))
+        except BaseException as error:
+            log.exception("%s could not be ended, retrying", job_title(claimed.job))
+            self._fail(claimed, RuntimeError(f"the attempt could not be ended: {type(error).__name__}"))
         if claimed.lane is self._normal:
             self._pacing.job_took(time.monotonic() - claimed.since)
         self._claims.drop(claimed)
@@ -308,6 +309,13 @@ class Worker:
         elif lease is not None:
             self._may_claim_next = False
         return queued
+
+    def _fail(self, claimed: ClaimedJob, error: Exception) -> None:
+        """End the job as a failed attempt, or else leave it until its lease ends."""
+        try:
+            self._attempts.settle(claimed.job, self._attempts.fail(claimed.job, error))
+        except Exception:
+            log.exception("%s is retried when its lease ends", job_title(claimed.job))
 
     def _give_back(self, claimed: ClaimedJob) -> None:
         claimed.lost = True
