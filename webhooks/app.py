@@ -36,6 +36,8 @@ def create_app(settings: Settings | None = None, *, complete: bool = True) -> Fl
     """
     settings = settings or _read_settings()
     logs.configure(**settings.logging())
+    if not is_flask_command():
+        logs.show_prints_at_once()
     app = Flask("webhooks", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
     # The router's redirects would name the host that the client claims.

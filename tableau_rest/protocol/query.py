@@ -105,6 +105,10 @@ def list_parameters(
     """Return the parameters of a list. Raises ValueError for those Tableau would not understand."""
     if not 1 <= page_size <= MAX_PAGE_SIZE:
         raise ValueError(f"page_size must be 1 to {MAX_PAGE_SIZE}, not {page_size}")
+    filters = list(filters)
+    for item in filters:
+        if not isinstance(item, Filter | str):
+            raise ValueError(f'{type(item).__name__} is not a filter; write for example "name:eq:Sales" or where(…)')
     # A Filter may have been made without `where`, so it is checked like text.
     conditions = [str(parse(str(item))) for item in filters]
     found = {

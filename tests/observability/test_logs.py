@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
@@ -198,3 +199,12 @@ def test_button_of_a_group_is_not_logged_as_an_incident(caplog: pytest.LogCaptur
     store_press(lambda *_: "", press)
     assert caplog.messages == [f"Button pressed: action={ACKNOWLEDGE_ALL} group=7 user=U1: act stored"]
     assert "incident" not in as_json(caplog.messages[0])
+
+
+def test_prints_of_a_server_are_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that a handler prints is in the file at once, not when the server ends."""
+    file = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(file))
+    logs.show_prints_at_once()
+    print("found")
+    assert file.getvalue() == b"found\n"

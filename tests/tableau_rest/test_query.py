@@ -81,3 +81,9 @@ def test_wrong_parameters_of_a_list_are_refused_at_once(
     with pytest.raises(ValueError, match=r".{10}"):
         client.workbooks(*filters, **wrong)
     assert tiny.asked == []
+
+
+def test_content_in_place_of_a_filter_is_refused() -> None:
+    """`tableau.views(workbook)` is not the list of a workbook's views; the error shows what a filter is."""
+    with pytest.raises(ValueError, match=r'^dict is not a filter; write for example "name:eq:Sales" or where'):
+        query.list_parameters([{}])  # type: ignore[list-item]

@@ -9,6 +9,7 @@ from webhooks.arenas import limit_arenas
 from webhooks.cli.support import application, signals
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.exit_codes import Unavailable
+from webhooks.observability import logs
 from webhooks.observability.tracing import TRACING
 
 # Handler threads where WORKER_THREADS is 0, which is meant for the server.
@@ -25,6 +26,7 @@ def worker(threads: int | None) -> None:
     for those that run, and releases the rest to other workers. With WORKER_THREADS=0 the server itself runs no jobs.
     """
     limit_arenas()
+    logs.show_prints_at_once()
     services = application.services()
     try:
         services.settings.require_tableau()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import logging.config
 import re
+import sys
 import threading
 import time
 import traceback
@@ -175,6 +177,12 @@ def configure(*, debug: bool, secrets: Iterable[str], as_json: bool = False) -> 
     logging.config.dictConfig(configuration(debug=debug, secrets=secrets, as_json=as_json))
     if threading.excepthook is threading.__excepthook__:
         threading.excepthook = _log_thread_exception
+
+
+def show_prints_at_once() -> None:
+    """Write each line that a handler prints at once: to a file or pipe, Python would write it at exit, or never."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
 
 
 def configuration(*, debug: bool, secrets: Iterable[str], as_json: bool = False) -> dict[str, Any]:
