@@ -5,18 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import bindparam, select
-
+from webhooks.inbox.databases import raw_sql
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.jobs.attempt_sql import set_checkpoint
-from webhooks.inbox.jobs.tables import checkpoints
 from webhooks.job import MISSING, Checkpoint, Job, Namespace
 
-GET = select(checkpoints.c.value).where(
-    checkpoints.c.job_id == bindparam("job"),
-    checkpoints.c.namespace == bindparam("namespace"),
-    checkpoints.c.key == bindparam("key"),
-)
+GET = "SELECT value FROM checkpoints WHERE job_id = ? AND namespace = ? AND key = ?"
 
 
 def checkpoint_row(store: Store, checkpoint: Checkpoint) -> tuple[str, str, str]:
@@ -41,8 +35,10 @@ class Checkpoints:
 
     def get(self, job: Job, key: str, *, namespace: Namespace = Namespace.FRAMEWORK) -> Any:
         """Return the recorded JSON value, or MISSING."""
-        value = self._store.scalar(GET, {"job": job.id, "namespace": namespace, "key": key})
-        return MISSING if value is None else json.loads(value)
+        row = self._store.read(
+            lambda connection: raw_sql.execute(connection, GET, job.id, namespace.value, key).fetchone()
+        )
+        return MISSING if row is None else json.loads(row[0])
 
     def set(self, job: Job, key: str, value: Any, *, namespace: Namespace = Namespace.FRAMEWORK) -> None:
         """Record a JSON value; a value that is already recorded is not replaced.

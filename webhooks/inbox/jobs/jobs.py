@@ -180,7 +180,7 @@ class Jobs:
 
         def read(connection: Connection) -> list[str]:
             values = {"now": self._store.now(connection), "event_type": event.event_type, "site_luid": event.site_luid}
-            return list(connection.execute(WAITING, values).scalars())
+            return [row["resource_name"] for row in raw_sql.query(connection, WAITING, **values)]
 
         return self._store.read(read)
 
