@@ -108,7 +108,7 @@ def list_parameters(
     filters = list(filters)
     for item in filters:
         if not isinstance(item, Filter | str):
-            raise ValueError(f'{type(item).__name__} is not a filter; write for example "name:eq:Sales" or where(…)')
+            raise ValueError(f'{type(item).__name__} is not a filter; write for example "name:eq:Sales" or where(…)')  # noqa: TRY004 - as for a wrong text
     # A Filter may have been made without `where`, so it is checked like text.
     conditions = [str(parse(str(item))) for item in filters]
     found = {
