@@ -31,11 +31,14 @@ from webhooks.arenas import limit_arenas  # noqa: E402 - as above
 from webhooks.config import environment  # noqa: E402 - as above
 from webhooks.config.settings import Settings, load_environment, web_concurrency  # noqa: E402 - as above
 from webhooks.dashboard.warm_up import warm_up_soon  # noqa: E402 - as above
+from webhooks.gunicorn.job_process import JobProcess  # noqa: E402 - as above
 from webhooks.gunicorn.migration import migrate  # noqa: E402 - as above
 from webhooks.gunicorn.processes import (  # noqa: E402 - as above
     BootCode,
     child_processes,
+    end_process,
     end_when_quiet,
+    job_role,
     known_database,
     serving_flags,
     start_in_background,
@@ -206,6 +209,7 @@ def pre_fork(server, worker):
     worker.place = worker.places.pop()
     worker.connections[worker.place] = 0
     worker.known_database = known_database(settings.database_url.get_secret_value())
+    worker.job_role = job_role()
     worker.master_signals = getattr(server, "SIG_QUEUE", None)
 
 
@@ -244,7 +248,7 @@ def child_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
 
 
 def post_worker_init(worker):
-    """Start the embedded worker: threads and connections do not survive a fork."""
+    """Start the embedded worker, or stand by: threads and connections do not survive a fork."""
     services = worker.wsgi.extensions["webhooks"]
     services.known_database = worker.known_database
     # A process that replaces a dead one must not create an inbox in place of one that was removed.
@@ -253,16 +257,17 @@ def post_worker_init(worker):
         services.require_existing_inbox()
     # A process that a handler forks would keep the address in use, and accept connections that it never serves.
     os.register_at_fork(after_in_child=lambda: [listener.sock.close() for listener in worker.sockets])
+    worker.jobs = JobProcess(worker.job_role, services, worker.cfg.workers, lambda error: end_process(worker, error))
     # Before the first job runs, which may end this process.
     serving_flags.set(worker, True)
     try:
         if starts_alone(worker):
             # An inbox that cannot be used ends the process before it serves.
             services.inbox.events  # noqa: B018 - opened
-            worker.starting = start_in_background(worker, lambda: start_alone(services))
+            worker.starting = start_in_background(worker, lambda: start_alone(worker.jobs, services))
             end_when_quiet(worker, lambda: sum(complete) >= worker.cfg.workers - 1 and services.idle())
         else:
-            services.start_worker()
+            worker.jobs.start()
             worker.complete[worker.place] = True
     except RuntimeError:
         # A setting is wrong, or the inbox was made by a newer version: no process can start.
@@ -287,9 +292,9 @@ def defer_responses(worker, services):
     worker.defers = lambda request: request.startswith(REQUEST_LINES) and TRACING.tracer is None
 
 
-def start_alone(services):
+def start_alone(jobs, services):
     """Start the embedded worker while the process serves; what it imports is shared by all processes but this one."""
-    services.start_worker()
+    jobs.start()
     services.import_parts()
     gc.freeze()
     gc.enable()
@@ -303,6 +308,8 @@ def worker_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
             worker.warming_up.join(WARM_UP_SECONDS)
         if hasattr(worker, "starting"):
             worker.starting.join(START_SECONDS)
+        if hasattr(worker, "jobs"):
+            worker.jobs.stop()
         since = getattr(worker, "stopped_at", time.monotonic())
         worker.wsgi.extensions["webhooks"].stop(max(0.0, since + JOB_GRACE_SECONDS - time.monotonic()))
         # Not SIGTERM: a process may ignore it, and the time to stop is over.

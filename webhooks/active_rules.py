@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,6 +120,9 @@ class ActiveRules:
 
         The version in force is read unless it is given. Raises StoreUnavailable.
         """
+        if not self._started:
+            with suppress(RulesError):
+                self.rules  # noqa: B018 - finds whether the version in force can be used
         found = []
         current, state = in_force or self._versions().current(), self._file.current()
         if state.source is None or state.error is not None:
@@ -167,7 +171,11 @@ class ActiveRules:
         known = self._current.version if self._current else None
         if known is None or self._versions().current_id() != known.id:
             stored = self._versions().current()
-            self._current = RulesInForce(self._parse(_source_of(stored)), stored) if stored else self._current
+            if stored is None:
+                return
+            self._unusable = stored.id
+            self._current = RulesInForce(self._parse(_source_of(stored)), stored)
+        self._unusable = None
 
     def _use(self, version: RuleVersion) -> None:
         """Parse the version and plan by it, or pause planning if this process does not understand it."""

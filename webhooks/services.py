@@ -80,6 +80,8 @@ class Services:
         self.known_database: KnownDatabase | None = None
         self.lock = threading.RLock()
         self._worker: Worker | None = None
+        # Whether another process of the server runs the jobs, until this one is needed.
+        self._stands_by = False
         self._claims = True
         self._heartbeat: Heartbeat | None = None
         self._monitors: list[Monitor] = []
@@ -439,24 +441,34 @@ class Services:
 
         self.migrate = Migrate.EXISTING
 
-    def start_worker(self) -> None:
-        """Start this process's embedded worker and monitor, unless WORKER_THREADS is 0.
+    def stand_by(self) -> None:
+        """Start what a process needs that serves, and leave the jobs to another process, until `start_worker`."""
+        self._start_serving()
+        self._stands_by = True
+        log.info("Worker not started, another process of this server runs the jobs")
 
-        Threads do not survive a fork: call it in the process that serves, not before. A process that starts to serve
-        is the end of a possible outage, whether it has a worker or not.
-        """
-        if self._worker is None:
+    def _start_serving(self) -> None:
+        # A process that starts to serve is the end of a possible outage, whether it has a worker or not.
+        if self._worker is None and not self._stands_by:
             self.outages.record()
         self.counters.start(self.inbox.store)
         if self._heartbeat is None and self.settings.heartbeat_url.get_secret_value():
             self._heartbeat = self.heartbeat()
             self._heartbeat.start()
+
+    def start_worker(self, threads: int | None = None) -> None:
+        """Start this process's embedded worker and monitor, unless WORKER_THREADS is 0; `threads` replaces its number.
+
+        Threads do not survive a fork: call it in the process that serves, not before.
+        """
+        self._start_serving()
         if self.settings.worker_threads and self._worker is None:
-            self._worker = self.worker()
+            self._worker = self.worker(threads)
             if not self._claims:
                 # The process was stopped meanwhile.
                 self._worker.stop_claiming()
             self._worker.start()
+            self._stands_by = False
             self.start_monitor()
             # Neither the first response nor the first job waits for the client and its HTTP library.
             threading.Thread(target=import_module, args=("tableau_rest.client",), daemon=True).start()
@@ -502,8 +514,9 @@ class Services:
         return socket_status(self.inbox, utc_now())
 
     def working(self) -> bool:
-        """Return whether the embedded worker takes jobs, or is switched off."""
-        return not self.settings.worker_threads or (self._worker is not None and self._worker.alive())
+        """Return whether the embedded worker takes jobs, is switched off, or leaves them to another process."""
+        switched_off = not self.settings.worker_threads or self._stands_by
+        return switched_off or (self._worker is not None and self._worker.alive())
 
     def plans_events(self) -> bool:
         """Return whether events get planned: none has been the oldest unplanned one for `UNPLANNED_SECONDS`.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from email.headerregistry import Address
 from email.utils import parseaddr
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -16,6 +15,7 @@ from notifiers.notifier import Capabilities, Notifier
 
 if TYPE_CHECKING:
     import ssl
+    from email.headerregistry import Address
 
     from notifiers.email.smtp import Server
 
@@ -54,6 +54,8 @@ class EmailNotifier(Notifier):
 
         Raises PartlyDelivered if the server refused some of them; the others have the message.
         """
+        from email.headerregistry import Address  # noqa: PLC0415 - processes that send no mail need no parser of it
+
         from notifiers.email import smtp  # noqa: PLC0415 - commands that send nothing start without it
         from notifiers.email.errors import refused_recipients  # noqa: PLC0415 - as above
         from notifiers.email.render import render  # noqa: PLC0415 - as above
@@ -100,6 +102,8 @@ class EmailNotifier(Notifier):
         if not _is_address(address):
             words = f"SMTP_FROM is {self.config.sender!r}; write an address such as bi@example.org"
             raise NotifierError(words, permanent=True, sent=False)
+        from email.headerregistry import Address  # noqa: PLC0415 - as above
+
         return Address(name, addr_spec=address)
 
     def _make_context(self) -> ssl.SSLContext:
@@ -116,6 +120,8 @@ def _is_address(text: str) -> bool:
     # Other characters would need a server with SMTPUTF8; a domain can be written as xn--….
     if not text.isascii() or not EMAIL.fullmatch(text):
         return False
+    from email.headerregistry import Address  # noqa: PLC0415 - as above
+
     try:
         Address(addr_spec=text)
     except (ValueError, IndexError):

@@ -97,6 +97,25 @@ def test_first_process_is_replaced_when_it_is_quiet(site: Running, tmp_path: Pat
     assert log.count("Booting worker") == 3
 
 
+def test_other_process_runs_jobs_after_a_kill(site: Running, tmp_path: Path) -> None:
+    """One process runs all jobs; after kill -9 the other one, or the one that replaces it, goes on within a second."""
+    with serving(tmp_path, site.environment, WEB_CONCURRENCY="2") as server:
+
+        def workers() -> list[str]:
+            return re.findall(r"Worker started: id=[^:]*:(\d+):\w+ threads=8", server.log.read_text())
+
+        wait_for(lambda: workers() and "Worker not started" in server.log.read_text(), what="both processes")
+        assert requests.post(server.hook, json=EVENT, timeout=30).status_code == 200
+        wait_for(lambda: finished_events(server), what="the end of the first job")
+        os.kill(int(workers()[0]), signal.SIGKILL)
+        began = time.monotonic()
+        assert requests.post(server.hook, json={**EVENT, "event_type": "NoRuleMatches"}, timeout=30).status_code == 200
+        wait_for(lambda: len(workers()) == 2, what="another worker")
+        print(f"started after {time.monotonic() - began:.2f} s")
+        wait_for(lambda: len(finished_events(server)) == 2, what="the end of the second event")
+        assert len(workers()) == 2
+
+
 def test_server_without_a_worker_is_not_ready(site: Running, tmp_path: Path) -> None:
     """A WSGI server that does not start the worker stores events, and /readyz says what is missing."""
     script = "import index, werkzeug.serving as w; w.run_simple('127.0.0.1', {port}, index.app, threaded=True)"

@@ -14,9 +14,13 @@ from gunicorn.config import Config
 
 from webhooks.app import create_app
 from webhooks.config.settings import ROOT, Settings
+from webhooks.gunicorn.processes import job_role
 from webhooks.gunicorn.sharing_worker import ABSENT, SharingWorker
 from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.services import Services
+
+NO_JOBS = SimpleNamespace(worker_threads=0)
+INBOX = SimpleNamespace(events=None)
 
 
 def configuration() -> dict[str, Any]:
@@ -78,7 +82,13 @@ def test_no_job_is_claimed_after_the_signal(settings: Settings, signals: list[in
     app = create_app(settings.model_copy(update={"worker_threads": 1}))
     services: Services = app.extensions["webhooks"]
     worker = SimpleNamespace(
-        wsgi=app, alive=True, cfg=Config(), known_database=KnownDatabase(), place=0, complete=[False]
+        wsgi=app,
+        alive=True,
+        cfg=Config(),
+        known_database=KnownDatabase(),
+        job_role=job_role(),
+        place=0,
+        complete=[False],
     )
     gunicorn = configuration()
     gunicorn["post_worker_init"](worker)
@@ -92,12 +102,15 @@ def test_no_job_is_claimed_after_the_signal(settings: Settings, signals: list[in
 def test_jobs_have_the_time_that_is_left_since_the_signal(signals: list[int]) -> None:
     """A stalled client has used some of it; a second signal does not extend it."""
     graces: list[float] = []
-    services = SimpleNamespace(start_worker=lambda: None, stop_claiming=lambda: None, stop=graces.append)
+    services = SimpleNamespace(
+        settings=NO_JOBS, inbox=INBOX, start_worker=lambda _: None, stop_claiming=lambda: None, stop=graces.append
+    )
     worker = SimpleNamespace(
         wsgi=SimpleNamespace(extensions={"webhooks": services}),
         alive=True,
         cfg=Config(),
         known_database=KnownDatabase(),
+        job_role=job_role(),
         place=0,
         complete=[False],
     )
@@ -118,7 +131,7 @@ def test_jobs_have_the_time_that_is_left_since_the_signal(signals: list[int]) ->
 def test_signal_between_fork_and_start_is_not_lost(signals: list[int], number: signal.Signals) -> None:
     """A process that still has the master's handlers only queues it; the process stops when it has its own."""
     before = signal.signal(number, signal.getsignal(signal.SIGTERM))
-    services = SimpleNamespace(start_worker=lambda: None, stop_claiming=lambda: None)
+    services = SimpleNamespace(settings=NO_JOBS, inbox=INBOX, start_worker=lambda _: None, stop_claiming=lambda: None)
     queued: SimpleQueue[int] = SimpleQueue()
     queued.put(signal.SIGCHLD)
     queued.put(number)
@@ -127,6 +140,7 @@ def test_signal_between_fork_and_start_is_not_lost(signals: list[int], number: s
         alive=True,
         cfg=Config(),
         known_database=KnownDatabase(),
+        job_role=job_role(),
         place=0,
         complete=[False],
         master_signals=queued,
@@ -141,12 +155,13 @@ def test_signal_between_fork_and_start_is_not_lost(signals: list[int], number: s
 
 def test_requests_leave_time_for_jobs(signals: list[int]) -> None:
     """Waiting for clients and then for jobs ends before the master process kills."""
-    services = SimpleNamespace(start_worker=lambda: None)
+    services = SimpleNamespace(settings=NO_JOBS, inbox=INBOX, start_worker=lambda _: None)
     worker = SimpleNamespace(
         wsgi=SimpleNamespace(extensions={"webhooks": services}),
         alive=True,
         cfg=Config(),
         known_database=KnownDatabase(),
+        job_role=job_role(),
         place=0,
         complete=[False],
     )

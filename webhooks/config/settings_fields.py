@@ -134,7 +134,11 @@ class SettingsFields(NotifierSettings):
         None, description="Folder for the files that rules export from Tableau with `folder` as their destination"
     )
     worker_threads: int = Field(
-        4, ge=0, le=64, description="Threads per process that run jobs; 0 if `flask worker` runs them"
+        4,
+        ge=0,
+        le=64,
+        description="Threads per process that run jobs; one process has those of all while that is enough. 0 if "
+        "`flask worker` runs the jobs",
     )
     lease_seconds: float = Field(
         30,

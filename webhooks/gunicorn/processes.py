@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
+from webhooks.gunicorn.job_process import JobRole
 from webhooks.inbox.databases.known_database import SIZE as KNOWN_DATABASE_SIZE
 from webhooks.inbox.databases.known_database import KnownDatabase
 
@@ -57,6 +59,12 @@ def known_database(url: str) -> KnownDatabase:
     return known_databases[url]
 
 
+@cache
+def job_role() -> JobRole:
+    """Return the role of running jobs, which this server's processes share, also those before and after a reload."""
+    return JobRole()
+
+
 class BootCode(int):
     """A worker's exit code by which gunicorn stops the whole server, unless the worker had started to serve.
 
@@ -88,12 +96,17 @@ def start_in_background(worker: Any, start: Callable[[], None]) -> threading.Thr
         try:
             start()
         except Exception as error:  # noqa: BLE001 - see above
-            worker.log.error("Process stopping, its start failed: %s", " ".join(str(error).split()))  # noqa: TRY400
-            worker.alive = False
+            end_process(worker, error)
 
     thread = threading.Thread(target=run, name="start", daemon=True)
     thread.start()
     return thread
+
+
+def end_process(worker: Any, error: Exception) -> None:
+    """Let the process end because it could not start a part of its work; the master replaces it."""
+    worker.log.error("Process stopping, its start failed: %s", " ".join(str(error).split()))
+    worker.alive = False
 
 
 def end_when_quiet(worker: Any, is_quiet: Callable[[], bool]) -> None:

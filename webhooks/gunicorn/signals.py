@@ -20,6 +20,7 @@ def stop_claiming_at_sigterm(worker: Any, services: Any) -> None:
         stop_requests(number, frame)
         if first:
             worker.stopped_at = time.monotonic()
+            worker.jobs.stop_claiming()
             services.stop_claiming()
 
     signal.signal(signal.SIGTERM, stop)
