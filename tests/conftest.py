@@ -24,6 +24,7 @@ SECOND_STAGE = tuple(
         "deploy/test_gunicorn.py",
         "deploy/test_heroku.py",
         "deploy/test_proxies.py",
+        "deploy/test_pythons.py",
         "deploy/test_systemd.py",
         "docs/test_commands.py",
         "docs/test_sessions.py",

@@ -137,3 +137,10 @@ def test_container_and_heroku_run_the_same_python() -> None:
     images = re.findall(r"^FROM python:(\S+?)-slim", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(images) == {python}
     assert Requirement(f"python{PROJECT['project']['requires-python']}").specifier.contains(python)
+
+
+def test_oldest_python_is_what_the_code_is_checked_for() -> None:
+    """No later syntax, module or type is used: ruff and mypy read the code as the oldest admitted version does."""
+    oldest = PROJECT["project"]["requires-python"].removeprefix(">=")
+    assert PROJECT["tool"]["mypy"]["python_version"] == oldest
+    assert PROJECT["tool"]["ruff"]["target-version"] == f"py{oldest.replace('.', '')}"
