@@ -15,9 +15,11 @@ log = logging.getLogger(__name__)
 
 # For which a server has handlers of its own.
 SIGNALS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGABRT", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCHLD")
+NUMBERS = [getattr(signal, name) for name in SIGNALS]
 
 _locks: WeakSet[Lock] = WeakSet()
 _runs_jobs = False
+_forking = threading.local()
 
 
 class Lock:
@@ -68,16 +70,27 @@ def end_child(parent: int, handler: str, error: BaseException | None = None) -> 
     os._exit(code & 0xFF)
 
 
-def _after_fork() -> None:
+def _before_fork() -> None:
+    # A signal that arrives before the child has its own handlers waits, or it would be lost.
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, NUMBERS) if _runs_jobs else None
+
+
+def _after_fork_in_parent() -> None:
+    if _forking.mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+
+
+def _after_fork_in_child() -> None:
     for lock in list(_locks):
         lock.renew()
     if not _runs_jobs:
         return
-    for name in SIGNALS:
-        number = getattr(signal, name)
+    for number in NUMBERS:
         if callable(signal.getsignal(number)):
-            signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
+    if _forking.mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
