@@ -43,6 +43,21 @@ INCIDENT_HANDLERS = frozenset(
     {NOTICE, NOTICE_GROUP, SUPERSEDED_NOTICE, SLACK_PRESS, SLACK_GROUP_PRESS, JOINT_ACT, SMS_REPLY, REFRESH_INCIDENT}
 )
 BUILT_IN_HANDLERS = frozenset({MONITOR_ALERT, DEAD_LETTERS, PLANNING_FAILED, DIGEST, HEARTBEAT})
+# What people read in place of the names of handlers that rules cannot name.
+HANDLER_WORDS: Mapping[str, str] = {
+    MONITOR_ALERT: "server alert",
+    DEAD_LETTERS: "report of dead jobs",
+    PLANNING_FAILED: "planning of the event",
+    UNDELIVERED: "report of an undelivered text message",
+    NOTICE: "incident message",
+    NOTICE_GROUP: "shared incident message",
+    SUPERSEDED_NOTICE: "second incident message",
+    SLACK_PRESS: "Slack button",
+    SLACK_GROUP_PRESS: "Slack button",
+    JOINT_ACT: "act of a person",
+    SMS_REPLY: "reply to a text message",
+    REFRESH_INCIDENT: "refresh of incident",
+}
 
 VerdictKind = Literal["rule", "handler", "monitor", "reconciled", "planning"]
 

@@ -216,11 +216,14 @@ def acted(world: World) -> dict[str, int]:
 
 
 def first_events(world: World) -> dict[str, int]:
-    """Two events, planned by the rules of the project."""
+    """Two events, planned by the rules of the project; Tableau then says why the refresh failed."""
     (world.folder / "rules.toml").write_bytes((ROOT / "rules.toml").read_bytes())
     world.receive("WorkbookCreated", resource_name="Quarterly Review", site_luid=SITE)
-    number = world.receive("WorkbookRefreshFailed", resource_name="Sales", site_luid=SITE)
+    fields = {"resource": "WORKBOOK", "resource_luid": str(uuid.uuid4()), "site_luid": SITE}
+    number = world.receive("WorkbookRefreshFailed", resource_name="Sales", **fields)
     world.inbox.events.plan(world.services.planner.jobs)
+    world.notify("Sales", DestinationPolicy("slack:#bi"), sent=1)
+    world.act("note", "Sales", "ben")
     for job in world.inbox.jobs.claim("host:1:docs", 10, 60):
         world.inbox.jobs.finish(job)
     return {"2": number}

@@ -64,7 +64,7 @@ def test_message_that_cannot_be_updated_names_its_destination() -> None:
         message = dead_letter_message([job])
         assert (message.title, message.text) == ('Could not deliver "Sales" to #oncall', "Slack: channel_not_found")
     assert failed_action(dead(handler="notice_group", params={"group": 3}, error="")) == (
-        'Could not run notice_group for "Sales"'
+        'Failed for "Sales": shared incident message'
     )
 
 

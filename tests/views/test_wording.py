@@ -9,7 +9,17 @@ import pytest
 
 from webhooks.event import Event
 from webhooks.inbox import Attempt, EventRecord, JobRecord
-from webhooks.job import DEAD_LETTERS, Job, JobState
+from webhooks.job import (
+    BUILT_IN_HANDLERS,
+    DEAD_LETTERS,
+    DIGEST,
+    HEARTBEAT,
+    INCIDENT_HANDLERS,
+    UNDELIVERED,
+    Job,
+    JobState,
+    NewJob,
+)
 from webhooks.views import wording
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -130,3 +140,23 @@ def test_the_summary_leaves_out_the_report_of_dead_jobs(report: JobState) -> Non
 def test_the_reception_of_an_event(state: str, duplicates: int, words: str) -> None:
     """The event's own state and its duplicates are given in words."""
     assert wording.reception(EventRecord(EVENT, state, duplicates, ())) == words
+
+
+@pytest.mark.parametrize("handler", sorted(INCIDENT_HANDLERS | BUILT_IN_HANDLERS - {DIGEST, HEARTBEAT} | {UNDELIVERED}))
+def test_jobs_of_the_server_have_words(handler: str) -> None:
+    """No name of a handler with an underscore, and no other internal name, is shown to people."""
+    params = {"to": ["slack:#bi"], "group": 3, "origin": "PagerDuty", "action": "incident_why", "incident": 7}
+    title = wording.job_title(NewJob(f"{handler} 1 6471fde4", handler, params=params))
+    assert title in {
+        "Slack button why",
+        "act of a person (PagerDuty)",
+        "incident message slack:#bi",
+        "planning of the event",
+        "refresh of incident 7",
+        "reply to a text message",
+        "report of an undelivered text message slack:#bi",
+        "report of dead jobs slack:#bi",
+        "second incident message slack:#bi",
+        "server alert slack:#bi",
+        "shared incident message (group 3)",
+    }

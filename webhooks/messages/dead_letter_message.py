@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from notifiers import Message
 from webhooks.event import Event
-from webhooks.job import NOTICE, NOTICE_GROUP, SUPERSEDED_NOTICE, Job
+from webhooks.job import HANDLER_WORDS, NOTICE, NOTICE_GROUP, SUPERSEDED_NOTICE, Job
 from webhooks.messages.event_message import as_text
 from webhooks.text import cut
 
@@ -60,7 +60,7 @@ def group_title(jobs: Sequence[Job], subject: str, total: int) -> str:
     name = subject.removeprefix("to ")
     if name != subject:
         return f"{total} messages could not be delivered to {name.partition(':')[2] or name}"
-    return f"{total} jobs failed permanently: {subject}"
+    return f"{total} jobs failed permanently: {HANDLER_WORDS.get(subject, subject)}"
 
 
 def group_text(jobs: Sequence[Job], label: Callable[[Event], str] = lambda _: "") -> str:
@@ -92,6 +92,8 @@ def failed_action(job: Job) -> str:
         return f'Could not plan the actions for "{name}"'
     if job.handler == "refresh":
         return f'Could not refresh "{name}"'
+    if job.handler in HANDLER_WORDS:
+        return f'Failed for "{name}": {HANDLER_WORDS[job.handler]}'
     return f'Could not run {job.handler} for "{name}"'
 
 

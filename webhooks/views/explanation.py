@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from webhooks.job import (
     DEAD_LETTERS,
+    HANDLER_WORDS,
     INCIDENT_HANDLERS,
     JOINT_ACT,
     PLANNING_FAILED,
@@ -164,7 +165,8 @@ def _origin(job: Job, announced: Mapping[int, Mapping[str, Any]], *, evaluated: 
                 reason += f"; {outcome}: " + ", ".join(f"{to} ({why})" if why else to for to, why in listed)
         return Decision("announcement", job.rule or job.key, verdict, reason)
     if job.handler == PLANNING_FAILED:
-        return Decision("planning", PLANNING_FAILED, FAILED, str(job.params.get("error", "unknown reason")))
+        error = str(job.params.get("error", "unknown reason"))
+        return Decision("planning", HANDLER_WORDS[PLANNING_FAILED], FAILED, error)
     if job.handler in BY_PEOPLE:
         return BY_PEOPLE[job.handler]
     if job.handler in INCIDENT_HANDLERS:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from webhooks.job import (
     DEAD_LETTERS,
+    HANDLER_WORDS,
     INCIDENT_HANDLERS,
     JOINT_ACT,
     MONITOR_ALERT,
@@ -17,7 +18,8 @@ from webhooks.job import (
     REFRESH_INCIDENT,
     SLACK_GROUP_PRESS,
     SLACK_PRESS,
-    SMS_REPLY,
+    SUPERSEDED_NOTICE,
+    UNDELIVERED,
     Job,
     JobState,
     NewJob,
@@ -38,14 +40,18 @@ RECEPTION = {
 }
 
 
-# The parameter that labels the jobs of incidents; replies by SMS have none.
+# What follows the words for a handler: a parameter of the job, and how it is written.
 LABELS = {
-    JOINT_ACT: "origin",
-    NOTICE_GROUP: "group",
-    REFRESH_INCIDENT: "incident",
-    SLACK_GROUP_PRESS: "action",
-    SLACK_PRESS: "action",
-    SMS_REPLY: "",
+    DEAD_LETTERS: ("to", "{}"),
+    JOINT_ACT: ("origin", "({})"),
+    MONITOR_ALERT: ("to", "{}"),
+    NOTICE: ("to", "{}"),
+    NOTICE_GROUP: ("group", "(group {})"),
+    REFRESH_INCIDENT: ("incident", "{}"),
+    SLACK_GROUP_PRESS: ("action", "{}"),
+    SLACK_PRESS: ("action", "{}"),
+    SUPERSEDED_NOTICE: ("to", "{}"),
+    UNDELIVERED: ("to", "{}"),
 }
 
 
@@ -85,12 +91,16 @@ def job_state(job: Job) -> str:
 
 
 def job_title(job: Job | NewJob) -> str:
-    """Return the action of the job with its label: `notify slack:#bi`, or the name of an `@on` handler."""
-    if job.handler in {DEAD_LETTERS, MONITOR_ALERT, NOTICE}:
-        to = job.params.get("to", "")
-        return f"{job.handler} {to if isinstance(to, str) else ', '.join(to)}".rstrip()
-    if job.handler in LABELS:
-        return f"{job.handler} {job.params.get(LABELS[job.handler], '')}".rstrip()
+    """Return the action of the job with its label, such as `notify slack:#bi`, or the name of an `@on` handler."""
+    if job.handler in HANDLER_WORDS:
+        name, form = LABELS.get(job.handler, ("", ""))
+        label = job.params.get(name) or ""
+        if job.handler in {SLACK_PRESS, SLACK_GROUP_PRESS}:
+            # The names of buttons: incident_acknowledge, group_why.
+            label = str(label).partition("_")[2]
+        elif isinstance(label, list | tuple):
+            label = ", ".join(map(str, label))
+        return f"{HANDLER_WORDS[job.handler]} {form.format(label) if label else ''}".rstrip()
     if not job.rule:
         return job.key
     return job.key.removeprefix(f"{job.rule}/").replace("/", " ", 1)

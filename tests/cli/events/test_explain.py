@@ -138,7 +138,7 @@ def test_the_dead_letter_notice_is_explained(flask: Run, receive: Receive, servi
     (job,) = inbox.jobs.claim("host:1:test", 1, 60)
     inbox.dead_letters.dead_letter(job, "channel_not_found")
     assert lines(flask, event_id)[-2] == ["dead letters", "pending", "report of dead jobs"]
-    assert lines(flask, event_id)[-1][:2] == ["dead_letters default", "ready"]
+    assert lines(flask, event_id)[-1][:2] == ["report of dead jobs default", "ready"]
     (notice,) = inbox.jobs.claim("host:1:test", 1, 60)
     inbox.dead_letters.dead_letter(notice, "not_authed")
     assert lines(flask, event_id)[-2][:2] == ["dead letters", "failed"]
@@ -164,7 +164,7 @@ def test_press_of_a_button_is_explained(flask: Run, receive: Receive, inbox: Inb
     inbox.events.plan(lambda _: [])
     inbox.presses.record("1", 1, "of another server", {"action": "incident_why"})
     assert ["Button", "matched", "a person pressed it in Slack, and gets an answer"] in lines(flask, event_id)
-    assert ["slack_press incident_why", "ready"] in [line[:2] for line in lines(flask, event_id)]
+    assert ["Slack button why", "ready"] in [line[:2] for line in lines(flask, event_id)]
 
 
 def test_json_has_the_verdicts(flask: Run, receive: Receive, claim: Claim) -> None:
@@ -234,7 +234,7 @@ def test_a_recovery_explains_what_it_updates(flask: Run, receive: Receive, claim
     assert head[-1] == "accepted"
     assert [line[1:] for line in rules] == [["no", "event type does not match"]] * 2
     assert updated == ["Incident", "matched", "it changed; its messages are brought up to date"]
-    assert job[:2] == ["notice slack:#finance", "done"]
+    assert job[:2] == ["incident message slack:#finance", "done"]
     listed = flask("events", "list").stdout
     assert "done" in listed
     assert "2 done" not in listed
