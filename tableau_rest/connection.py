@@ -156,13 +156,16 @@ class Connection:
                 raise
 
     def _get(self, model: Readable[M_co], path: str, *names: str) -> M_co:
-        """Return the model of the object that a GET returns under one of the names."""
-        return self._read(model, self.request("GET", path), *names)
+        """Return the model of the object that a GET returns under one of the names; its LUID ends the path."""
+        return self._read(model, self.request("GET", path), *names, luid=path.rpartition("/")[2])
 
-    def _read(self, model: Readable[M_co], document: responses.Json, *names: str) -> M_co:
-        """Return the model of the object in a response. Raises InvalidResponse if it is missing."""
+    def _read(self, model: Readable[M_co], document: responses.Json, *names: str, luid: str = "") -> M_co:
+        """Return the model of the object in a response; with `luid`, it must have that one.
+
+        Raises InvalidResponse if the object is missing, or is another one.
+        """
         with self._redacted_errors():
-            return model.from_json(responses.only(document, *names))
+            return model.from_json(responses.only(document, *names, luid=luid))
 
     def _send(
         self,

@@ -20,6 +20,8 @@ from webhooks.spelling import closest
 # Values of `resource` that say what the LUID names.
 CONTENT_RESOURCES = ("WORKBOOK", "DATASOURCE", "VIEW", "USER", "SITE", "FLOW", "SUBSCRIPTION")
 CORE_FIELDS = ("resource", "event_type", "resource_name", "site_luid", "resource_luid", "created_at")
+# Fields whose values are identifiers, in which surrounding white space has no meaning; a name may have it.
+IDENTIFIERS = ("resource", "event_type", "site_luid", "resource_luid", "created_at")
 MAX_BYTES = 64 * 1024
 # Tableau's events are flat; deeper nesting than this is an attack on the parser.
 MAX_DEPTH = 64
@@ -84,7 +86,9 @@ class Unprocessable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event as Tableau sent it. Fields hold the payload's own values, unchanged; a missing field is None.
+    """An event as Tableau sent it. Fields hold the payload's own values; a missing field is None.
+
+    White space around identifiers is removed.
 
     `id` and `received_at` (UTC) are set once the event is stored. `site` is its site's name in SITES_FILE, empty
     without that file and None while it is not known which site sent the event. `origin` is MONITOR or RECONCILED for an
@@ -176,9 +180,23 @@ def parse(body: bytes) -> Event | None:
         similar = closest("event_type", keys)
         hint = "" if similar in {None, "event_type"} else f" Did you mean event_type instead of {json.dumps(similar)}?"
         raise Unprocessable(f"event_type {problem}; expected a string such as WorkbookRefreshFailed.{hint}")
+    payload = strip_identifiers(payload)
+    name = payload["event_type"]
+    if not name:
+        raise Unprocessable("event_type is empty; expected a string such as WorkbookRefreshFailed.")
     if name == "Test":
         return None
     return Event(name, payload, body, fingerprint(payload))
+
+
+def strip_identifiers(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return the payload without white space around identifiers, with which no rule and no look-up would match."""
+    stripped = {
+        name: value.strip()
+        for name in IDENTIFIERS
+        if isinstance(value := payload.get(name), str) and value and (value[0].isspace() or value[-1].isspace())
+    }
+    return payload | stripped if stripped else payload
 
 
 def load(body: bytes) -> Any:

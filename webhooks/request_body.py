@@ -41,9 +41,13 @@ class UnsupportedEncoding(UnsupportedMediaType):
 
 
 def coding_of(environ: WSGIEnvironment) -> str:
-    """Return the content coding of a request in lower case; empty if the body is as it is."""
-    coding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
-    return "" if coding == "identity" else coding
+    """Return the content codings of a request in lower case; empty if the body is as it is.
+
+    Proxies add `identity`, which changes nothing, and empty elements of the list mean nothing,
+    https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1.2.
+    """
+    codings = (coding.strip().lower() for coding in environ.get("HTTP_CONTENT_ENCODING", "").split(","))
+    return ", ".join(coding for coding in codings if coding not in {"", "identity"})
 
 
 def require_uncompressed(environ: WSGIEnvironment) -> None:

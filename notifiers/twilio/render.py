@@ -83,7 +83,18 @@ def _fit(given: tuple[str, str, str, str], *, room: int, width: Callable[[str], 
 
 def simplify(text: str) -> str:
     """Return the text with plain quotes and dashes, without emoji, and without accents that GSM-7 does not have."""
-    return "".join(map(_simplify_character, unicodedata.normalize("NFC", text).translate(PLAIN))).strip()
+    kept: list[str] = []
+    removed = False
+    for character in map(_simplify_character, unicodedata.normalize("NFC", text).translate(PLAIN)):
+        # Of the spaces around a removed character one stays, and none at the beginning or end of a line.
+        if not character:
+            removed = True
+        elif not (removed and character == " " and (not kept or kept[-1] in " \n")):
+            if removed and character == "\n" and kept and kept[-1] == " ":
+                kept.pop()
+            kept.append(character)
+            removed = False
+    return "".join(kept).strip()
 
 
 def _simplify_character(character: str) -> str:

@@ -89,8 +89,9 @@ class Flows(Refreshes):
     @endpoint("GET tasks/linked/{id}", since="3.15", codes="404 NotFound")
     def linked_task(self, luid: str | HasLuid) -> models.LinkedTask:
         """Return one linked task with its flows."""
-        found = next(iter(_linked_tasks(self.request("GET", f"tasks/linked/{luid_of(luid)}"))), {})
-        return self._read(models.LinkedTask, {"linkedTask": found}, "linkedTask")
+        asked = luid_of(luid)
+        found = next(iter(_linked_tasks(self.request("GET", f"tasks/linked/{asked}"))), {})
+        return self._read(models.LinkedTask, {"linkedTask": found}, "linkedTask", luid=asked)
 
     @endpoint("POST tasks/linked/{id}/runNow", since="3.15", codes="404 NotFound")
     def run_linked_task(self, luid: str | HasLuid) -> str:

@@ -57,8 +57,8 @@ class Users(Listing):
     @endpoint("GET /sites/{id}", since="2.0", scope="tableau:content:read", codes="404000 NotFound")
     def site(self, luid: str | HasLuid | None = None) -> models.Site:
         """Return a site, by default the one signed in to. Site administrators can query only their own site."""
-        path = "/api/{version}/sites/" + (luid_of(luid) if luid is not None else "{site}")
-        return self._get(models.Site, path, "site")
+        site = luid_of(luid) if luid is not None else self.session().site_luid
+        return self._get(models.Site, f"/api/{{version}}/sites/{site}", "site")
 
     @endpoint(
         "GET /sites", since="2.0", scope="tableau:content:read", codes="403 Forbidden: server administrators only"

@@ -73,14 +73,18 @@ def _invalid(summary: str, body: bytes) -> errors.InvalidResponse:
     return errors.InvalidResponse(summary, detail=excerpt(body), advice=_NOT_TABLEAU)
 
 
-def only(found: Data, *names: str) -> Data:
-    """Return the object under the first of the names that has one with an id.
+def only(found: Data, *names: str, luid: str = "") -> Data:
+    """Return the object under the first of the names that has one with an id, which must be `luid` if that is given.
 
-    Raises InvalidResponse if there is none: a success without the requested object is useless.
+    Raises InvalidResponse if there is none: a success without the requested object is useless, and that of a cache
+    with another object would put wrong names into a message.
     """
     for name in names:
         value = found.get(name)
         if isinstance(value, Mapping) and 0 < len(text(value, "id")) <= _MAX_ID:
+            if luid and text(value, "id").lower() != luid.lower():
+                problem = f"Tableau's response has another {name} than the requested one"
+                raise errors.InvalidResponse(problem, detail=f"requested {luid}, got {text(value, 'id')}")
             return value
     names_found = ", ".join(sorted(key for key in found if len(key) <= _MAX_NAME)[:5]) or "nothing known"
     content = "a list" if BARE in found else names_found

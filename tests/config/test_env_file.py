@@ -9,6 +9,8 @@ import pytest
 
 from webhooks.config.env_file import EnvFileError, parse_env, read_env_file
 
+SPACED = "the name of a variable contains no spaces; write an underscore after"
+
 
 @pytest.mark.parametrize(
     ("line", "value"),
@@ -58,8 +60,11 @@ def test_value_is_literal(line: str, value: str) -> None:
         ("WEBHOOK_TOKEN s3cret", "line 2: write WEBHOOK_TOKEN=value"),
         ("WEBHOOK_TOKEN: s3cret", "line 2: write WEBHOOK_TOKEN=value"),
         ("export WEBHOOK_TOKEN", "line 2: write WEBHOOK_TOKEN=value"),
-        ("WEBHOOK TOKEN=s3cret", "line 2: write WEBHOOK=value"),
-        ("WEBHOOK-TOKEN=s3cret", "line 2: does not begin with the name of a variable and ="),
+        ("WEBHOOK TOKEN=s3cret", f"line 2: {SPACED} WEBHOOK if the name continues, = if the value follows"),
+        ("export TABLEAU_PAT S3CRET = abc", f"line 2: {SPACED} TABLEAU_PAT if the name"),
+        ("WEBHOOK_TOKEN s3cret==", f"line 2: {SPACED} WEBHOOK_TOKEN if the name"),
+        ("WEBHOOK-TOKEN=s3cret", "line 2: the name of a variable contains neither - nor a dot; write underscores"),
+        ("webhook.s3cret=abc", "line 2: the name of a variable contains neither - nor a dot; write underscores"),
         ("1TOKEN=s3cret", "line 2: does not begin with the name of a variable and ="),
         ("=s3cret", "line 2: does not begin with the name of a variable and ="),
         ("s3cret/s3cret+==", "line 2: does not begin with the name of a variable and ="),

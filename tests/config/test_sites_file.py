@@ -70,7 +70,7 @@ def test_variable_of_a_secret_may_be_in_the_env_file(
     """It is literal there, like the settings; the environment overrides it."""
     (tmp_path / ".env").write_text("MARKETING_PAT_SECRET=ignored\nFINANCE_PASSWORD=pa${ss}wd\n")
     monkeypatch.setattr("webhooks.config.environment.ENV_FILE", tmp_path / ".env")
-    settings = read(VALID.replace('password_file = "finance.txt"', 'password_env = "FINANCE_PASSWORD"'))
+    settings = read(VALID.replace('password_file = "finance.txt"', 'password_env = " FINANCE_PASSWORD "'))
     assert [site.credential().secret for site in settings.sites()] == ["marketing-secret", "pa${ss}wd"]
 
 

@@ -92,7 +92,20 @@ def test_anything_but_json_in_utf8_is_malformed(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"[]", b"[1]", b"5", b"true", b"0", b'"text"', b'{"a":1}', b'{"event_type":5}', b'{"event_type":null}']
+    "raw",
+    [
+        b"[]",
+        b"[1]",
+        b"5",
+        b"true",
+        b"0",
+        b'"text"',
+        b'{"a":1}',
+        b'{"event_type":5}',
+        b'{"event_type":null}',
+        b'{"event_type":""}',
+        b'{"event_type":" "}',
+    ],
 )
 def test_json_without_an_event_type_is_unprocessable(raw: bytes) -> None:
     """Without a string event_type it is unknown what happened."""
@@ -110,6 +123,17 @@ def test_values_come_out_unchanged() -> None:
     event = parse(body(resource_name=None, resource_luid="", site_luid=99))
     assert event is not None
     assert (event.resource_name, event.resource_luid, event.site_luid) == (None, "", 99)
+
+
+def test_white_space_around_identifiers_is_removed() -> None:
+    """No rule and no look-up would match a type or a LUID with it. A name may begin with a space."""
+    padded = {field: f" {value}\n" for field, value in SIX.items()}
+    event, plain = parse(body(**padded, text=" posted ")), parse(body(resource_name=padded["resource_name"]))
+    assert event
+    assert plain
+    assert dict(event.payload) == {**plain.payload, "text": " posted "}
+    assert (event.event_type, event.fingerprint) == (plain.event_type, plain.fingerprint)
+    assert parse(b'{"event_type": " Test "}') is None
 
 
 def test_fingerprints_sort_by_time() -> None:

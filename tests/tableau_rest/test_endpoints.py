@@ -639,6 +639,28 @@ def test_an_object_without_an_id_is_an_error(tiny: TinyTableau, client: Tableau,
     assert not raised.value.permanent
 
 
+@pytest.mark.parametrize(
+    ("path", "call"), [pair for pair in GETTERS if re.fullmatch(f"GET (?!dataQuality).*/({LUID}|{SITE})", pair[0])]
+)
+def test_another_object_than_the_requested_one_is_an_error(
+    tiny: TinyTableau, client: Tableau, path: str, call: Callable[[Tableau], object]
+) -> None:
+    """A cache in front of Tableau may respond with another object, whose name and owner would reach a message."""
+    kinds = ("workbook", "datasource", "view", "flow", "flowRun", "user", "site", "job", "webhook", "dataAlert")
+
+    def reply(luid: str) -> Reply:
+        found = {"id": luid}
+        linked = {"linkedTasks": {"linkedTasks": [found]}}
+        return Reply(dict.fromkeys(kinds, found) | linked)
+
+    tiny.replies[path] = reply(OTHER)
+    with pytest.raises(InvalidResponse, match="has another") as raised:
+        call(client)
+    assert not raised.value.permanent
+    tiny.replies[path] = reply((SITE if path.endswith(SITE) else LUID).upper())
+    call(client)
+
+
 def test_secrets_that_tableau_repeats_are_masked_in_every_part(tiny: TinyTableau, client: Tableau) -> None:
     """This covers summary, detail and code of errors, excerpts of other responses, and messages of the Metadata API."""
 

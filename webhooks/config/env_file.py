@@ -25,8 +25,11 @@ from webhooks.config.text_file import LINE_END, invisible_character, read_text
 
 LINE = re.compile(r"(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*(?P<value>.*)")
 # Also after the commands of other shells.
-COMMAND = r"(?:(?:export|set|setx|declare[ \t]+-x)[ \t]+|\$env:)?"
+COMMAND = r"(?:(?:export|set|setx|declare[ \t]+-x)[ \t]+|\$env:)?+"
 NAME = re.compile(COMMAND + r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?=[ \t:=]|$)")
+# A name in several words. The message names only the first, because the second may be the beginning of a secret.
+SPACED_NAME = re.compile(COMMAND + r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:[ \t]+[A-Za-z0-9_]+)+[ \t]*=")
+HYPHENATED_NAME = re.compile(COMMAND + r"[A-Za-z_][A-Za-z0-9_]*(?:[-.][A-Za-z0-9_]+)+[ \t]*=")
 SECOND_VARIABLE = re.compile(r"[ \t][A-Z][A-Z0-9]*_[A-Z0-9_]+=")
 SINGLE_QUOTED = re.compile(r"'(?P<value>(?:\\'|[^'])*)'(?P<rest>.*)")
 DOUBLE_QUOTED = re.compile(r'"(?P<value>(?:\\.|[^"\\])*)"(?P<rest>.*)')
@@ -104,6 +107,11 @@ def _parse_lines(text: str, source: str) -> list[Line]:
                 lines.append(Line(number, found["name"], _parse_value(found["value"])))
             except ValueError as error:
                 errors.append(f"line {number}: {found['name']}: {error}")
+        elif word := SPACED_NAME.match(line):
+            advice = f"write an underscore after {word['name']} if the name continues, = if the value follows"
+            errors.append(f"line {number}: the name of a variable contains no spaces; {advice}")
+        elif HYPHENATED_NAME.match(line):
+            errors.append(f"line {number}: the name of a variable contains neither - nor a dot; write underscores")
         elif word := NAME.match(line):
             errors.append(f"line {number}: write {word['name']}=value, with = directly after the name of the variable")
         else:

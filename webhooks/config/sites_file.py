@@ -110,7 +110,7 @@ class _Parser:
         key, value = given[0], table[given[0]]
         if not isinstance(value, str):
             raise ValueError(f"{key} should be text in quotes")  # noqa: TRY004 - one kind of error for all
-        secret = value.strip()
+        value = secret = value.strip()
         if key.endswith("_env"):
             secret = (self._environment.get(value) or "").strip()
             if not secret:

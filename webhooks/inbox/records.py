@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from webhooks.clock import from_timestamp, parse_time
-from webhooks.event import Event
+from webhooks.event import Event, strip_identifiers
 from webhooks.inbox.events.tables import EVENT_STATES, RECEIVED
 from webhooks.job import Job, JobState
 
@@ -84,7 +84,7 @@ def event_of(row: Row) -> Event:
     payload: dict[str, Any] = {}
     defect = ""
     try:
-        payload = _json_object(body)
+        payload = strip_identifiers(_json_object(body))
         name = payload["event_type"]
         if not isinstance(name, str):
             raise TypeError("event_type is not a string")
