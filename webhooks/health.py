@@ -13,6 +13,7 @@ from webhooks.errors import StoreUnavailable
 from webhooks.observability.metrics import Figures, Key, metrics_text
 from webhooks.problem import problem
 from webhooks.services import Services
+from webhooks.text import count
 
 if TYPE_CHECKING:
     from webhooks.inbox import RuleVersion
@@ -47,7 +48,13 @@ def ready() -> Response:
     if not services().working() or not planning():
         return problem(503, "The embedded worker is not running, or plans nothing.")
     body: dict[str, object] = {"status": "ready"}
-    if warnings := [*rules_problems(), *delivery_problems(), *job_list_problems(), *socket_problems()]:
+    if warnings := [
+        *rules_problems(),
+        *delivery_problems(),
+        *service_problems(),
+        *job_list_problems(),
+        *socket_problems(),
+    ]:
         body["warnings"] = warnings
     return Response(json.dumps(body) + "\n", content_type="application/json")
 
@@ -109,6 +116,16 @@ def delivery_problems() -> list[str]:
     return (
         [f"Dead letters cannot be delivered to {failing} of their destinations. Run flask doctor."] if failing else []
     )
+
+
+def service_problems() -> list[str]:
+    """Return how many services are unavailable; empty if none is, or if that is unknown."""
+    try:
+        number = len(services().inbox.outages.list())
+    except Exception as error:  # noqa: BLE001 - of any kind if the database is damaged
+        log.debug("The outages of services are unknown: %s", error)
+        return []
+    return [f"{count(number, 'service')} unavailable, so messages or jobs wait. Run flask status."] if number else []
 
 
 def job_list_problems() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, insert, select
@@ -10,6 +11,7 @@ from sqlalchemy import delete, insert, select
 from notifiers import NotifierError
 from notifiers.limits import Limit
 from tests.support.handler_context import MakeContext, MakeJob, RecordingNotifiers
+from webhooks.errors import RetryLater
 from webhooks.inbox import Inbox
 from webhooks.inbox.jobs.tables import outages
 from webhooks.inbox.server.tables import state
@@ -36,6 +38,21 @@ def test_call_of_a_service_that_is_unavailable(
             context(job()).notify("slack:#bi", "text")
         assert getattr(raised.value, "service", "") == service
         assert (inbox.budgets.take([LIMIT]) is None) == is_free
+
+
+def test_lost_responses_are_recorded_as_an_outage(
+    context: MakeContext, job: MakeJob, inbox: Inbox, notifiers: RecordingNotifiers
+) -> None:
+    """Those of two messages show that the service may be unavailable; both wait as long as without that."""
+    for _ in range(2):
+        assert inbox.outages.list() == []
+        notifiers["slack"].errors.append(NotifierError("Slack: internal_error", uncertain=True))
+        one = context(job())
+        with pytest.raises(RetryLater) as raised:
+            one.notify("slack:#bi", "text")
+        assert raised.value.retry_at == one.now() + timedelta(seconds=120)
+    (outage,) = inbox.outages.list()
+    assert (outage.service, outage.waiting, outage.uncertain) == ("slack", 2, 2)
 
 
 def test_response_ends_an_outage(

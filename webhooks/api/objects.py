@@ -127,11 +127,12 @@ class Webhooks(Returned):
 
 
 class UnavailableService(Returned):
-    """A service that accepts no messages, and how many messages wait for it."""
+    """A service that accepts no messages, and how many messages wait for it; `uncertain` of them may have arrived."""
 
     service: str
     since: AwareDatetime
     waiting: int
+    uncertain: int
 
 
 class Status(Returned):

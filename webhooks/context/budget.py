@@ -60,6 +60,9 @@ def observed(
             error.service = service
             with suppress(NotifierError, StoreUnavailable):
                 context.inbox.budgets.give_back(notifier.limits(operation, to) if operation else ())
+        elif error.uncertain:
+            with suppress(StoreUnavailable):
+                context.inbox.outages.record_lost(service, context.job)
         elif error.responded:
             context.inbox.outages.responded(service)
         raise

@@ -20,23 +20,32 @@ if TYPE_CHECKING:
 class UnavailableService:
     """A service that is unavailable, named as people know it: `Slack`, `Requests crm`, `Tableau sales`.
 
-    A site of Tableau does not respond; others accept no messages.
+    A site of Tableau does not respond; others accept no messages. Of those that wait, `uncertain` may have arrived.
     """
 
     name: str
     since: datetime
     waiting: int
     is_site: bool = False
+    uncertain: int = 0
 
     def describe(self, when: When) -> str:
-        """Return the state without the name: `no message accepted since 08:12, 3 messages wait`."""
+        """Return the state without the name: `no message accepted since 08:12, 3 messages wait`.
+
+        A message whose response was lost may have been accepted: `no message confirmed since 08:12, 3 messages wait, 2
+        of them may have arrived`.
+        """
         failure, noun = ("no response", "job") if self.is_site else ("no message accepted", "message")
         waiting = f"{count(self.waiting, noun)} {'waits' if self.waiting == 1 else 'wait'}"
+        if self.uncertain:
+            failure = "no message confirmed"
+            some = f", {self.uncertain} of them" if self.uncertain < self.waiting else " and"
+            waiting += f"{some} may have arrived"
         return f"{failure} since {when(self.since)}, {waiting}"
 
     def as_object(self) -> dict[str, Any]:
         """Return the service as JSON."""
-        return {"service": self.name, "since": iso(self.since), "waiting": self.waiting}
+        return {"service": self.name, "since": iso(self.since), "waiting": self.waiting, "uncertain": self.uncertain}
 
 
 def unavailable_services(services: Services) -> Sequence[UnavailableService]:
@@ -48,5 +57,5 @@ def unavailable_services(services: Services) -> Sequence[UnavailableService]:
         label = services.notifiers[kind].label if kind in services.notifiers else kind
         is_site = kind == SERVICE
         name = f"{'Tableau' if is_site else label} {entry}".strip()
-        found.append(UnavailableService(name, outage.since, outage.waiting, is_site))
+        found.append(UnavailableService(name, outage.since, outage.waiting, is_site, outage.uncertain))
     return found

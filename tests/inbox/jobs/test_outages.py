@@ -291,6 +291,41 @@ def test_only_what_waits_for_the_service_is_woken(service: Service, clock: Clock
     box.jobs.finish(last)
 
 
+def test_message_that_may_have_arrived_is_never_sent_sooner(service: Service, clock: Clock) -> None:
+    """Two lost responses are shown as an outage; neither a trial nor the end makes these jobs due."""
+    service.add(3)
+    box, other = service.boxes
+    for job in box.jobs.claim("a worker", 2, 30.0):
+        assert other.outages.list() == []
+        box.outages.record_lost("slack", job)
+        box.jobs.postpone(job, 1800, "lost", free=True)
+    (record,) = other.outages.list()
+    assert (record.since.timestamp(), record.waiting, record.uncertain) == (START, 2, 2)
+    for _ in range(40):
+        clock.forward(30)
+        assert other.outages.wake() == 0
+    assert other.outages.list() == [record]
+    (third,) = box.jobs.claim("a worker", 9, 30.0)
+    box.outages.postpone("slack", third, 1000, "unavailable", free=False)
+    assert (other.outages.list()[0].waiting, other.outages.list()[0].uncertain) == (3, 2)
+    clock.forward(1)
+    box.outages.responded("slack")
+    assert box.outages.wake() == 1
+    assert other.outages.list() == []
+    assert [job.id for job in box.jobs.claim("a worker", 9, 30.0)] == [third.id]
+    # The next outage has its own jobs only.
+    box.outages.postpone("slack", third, 1000, "unavailable", free=False)
+    assert box.store.rows(select(outage_jobs.c.job_id)) == [{"job_id": third.id}]
+    # The outage is forgotten once all its jobs have ended.
+    clock.forward(1700)
+    for job in box.jobs.claim("a worker", 9, 30.0):
+        box.outages.record_lost("slack", job)
+        box.dead_letters.dead_letter(job, "lost again")
+    clock.forward(301)
+    assert other.outages.wake() == 0
+    assert not service.known
+
+
 def test_finished_jobs_are_forgotten(service: Service, clock: Clock) -> None:
     """A replayed job has no schedule of an earlier outage, and the next outage has its own jobs only."""
     service.add(2)

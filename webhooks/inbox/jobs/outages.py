@@ -7,7 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Integer, and_, bindparam, delete, exists, func, literal_column, select, text, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from webhooks.clock import from_timestamp
 from webhooks.errors import StoreUnavailable
@@ -25,6 +38,8 @@ SHORTEST_WAIT = 30.0
 EXACT = 0.001
 # Jobs in one statement.
 BATCH = 500
+# The due time in `outage_jobs` of a job whose message may have arrived: no trial, and no end, makes it due sooner.
+NEVER_SOONER = 0.0
 
 ALL = select(outages)
 STORED = ALL.where(outages.c.service == bindparam("of"))
@@ -41,6 +56,7 @@ _waits = and_(
     jobs.c.due_at > bindparam("now"),
     jobs.c.due_at.between(outage_jobs.c.due_at - EXACT, outage_jobs.c.due_at + EXACT),
 )
+_may_have_arrived = and_(text(OPEN), outage_jobs.c.due_at == NEVER_SOONER)
 _joined = outage_jobs.join(jobs, jobs.c.id == outage_jobs.c.job_id)
 # Each has been woken so rarely that a message that the service cannot handle is not sent over and over.
 _may_be_woken = outage_jobs.c.since + literal_column("((1 << outage_jobs.wakes) - 1)", Integer) <= bindparam("now")
@@ -71,6 +87,7 @@ WAKE = (
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)), jobs.c.state == JobState.READY)
     .values(due_at=bindparam("now"))
 )
+DELETE_LOST = delete(outage_jobs).where(_of_service, outage_jobs.c.due_at == NEVER_SOONER, outage_jobs.c.wakes == 0)
 DELETE_ENDED = delete(outage_jobs).where(
     _of_service, ~exists().where(jobs.c.id == outage_jobs.c.job_id, text(OPEN)).correlate(outage_jobs)
 )
@@ -114,11 +131,15 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class OutageRecord:
-    """An outage as shown to people: the service, since when, and how many jobs wait for it."""
+    """An outage as shown to people: the service, since when, and how many jobs wait for it.
+
+    Of these, `uncertain` have sent a message that may have arrived.
+    """
 
     service: str
     since: datetime
     waiting: int
+    uncertain: int = 0
 
 
 class Outages:
@@ -146,17 +167,20 @@ class Outages:
         """Postpone a job as `Jobs.postpone` does because its service is unavailable: it is due sooner if that ends."""
 
         def record(connection: Connection, now: float) -> None:
-            stored = self._begin(connection, service)
-            outage = stored.after_failure(job.id, now) if stored else self._new(connection, service, job, now)
-            if outage != stored:
-                self._save(connection, service, outage)
-            row = self._store.upsert(outage_jobs).values(
-                service=service, job_id=job.id, since=now, due_at=now + seconds, wakes=0
-            )
-            new = {"due_at": row.excluded.due_at}
-            connection.execute(row.on_conflict_do_update(index_elements=["job_id", "service"], set_=new))
+            self._record_failure(connection, service, job, now, due_at=now + seconds)
 
         end_attempt(self._store, job, JobState.READY, "later", error, seconds=seconds, more=int(free), then=record)
+
+    def record_lost(self, service: str, job: Job) -> None:
+        """Record that a message of the running job may have arrived: the service may be unavailable.
+
+        The time of the job's next attempt is not changed, neither now nor when the service works again.
+        """
+
+        def record(connection: Connection) -> None:
+            self._record_failure(connection, service, job, self._store.now(connection), due_at=NEVER_SOONER)
+
+        self._store.write(record)
 
     def early(self, service: str, job: Job) -> float:
         """Return how many seconds sooner than planned the running job was attempted, because it was woken; else 0."""
@@ -197,20 +221,22 @@ class Outages:
 
     def list(self) -> Sequence[OutageRecord]:
         """Return the outages that are confirmed, the longest first."""
-        waiting = (
-            select(func.count())
-            .select_from(_joined)
-            .where(outage_jobs.c.service == outages.c.service, _waits)
-            .scalar_subquery()
-        )
-        query = select(outages.c.service, outages.c.since, waiting.label("waiting")).where(outages.c.confirmed == 1)
-        query = query.order_by(outages.c.since)
+        of_service = select(func.count()).select_from(_joined).where(outage_jobs.c.service == outages.c.service)
+        waiting = of_service.where(or_(_waits, _may_have_arrived)).scalar_subquery()
+        uncertain = of_service.where(_may_have_arrived).scalar_subquery()
+        query = select(outages.c.service, outages.c.since, waiting.label("waiting"), uncertain.label("uncertain"))
+        query = query.where(outages.c.confirmed == 1).order_by(outages.c.since)
 
         def read(connection: Connection) -> Sequence[OutageRecord]:
             now = self._store.now(connection)
             rows = connection.execute(query, {"now": now}).mappings()
             return [
-                OutageRecord(row["service"], from_timestamp(self._store.to_wall(row["since"])), row["waiting"])
+                OutageRecord(
+                    row["service"],
+                    from_timestamp(self._store.to_wall(row["since"])),
+                    row["waiting"],
+                    row["uncertain"],
+                )
                 for row in rows
             ]
 
@@ -229,6 +255,7 @@ class Outages:
                 batch = ids[start : start + BATCH]
                 connection.execute(COUNT_WAKE, {"of": service, "ids": batch})
                 connection.execute(WAKE, {"ids": batch, "now": now})
+            connection.execute(DELETE_LOST, {"of": service})
             connection.execute(DELETE, {"of": service})
             return len(ids)
 
@@ -253,6 +280,15 @@ class Outages:
             return len(ids)
 
         return self._store.write(choose)
+
+    def _record_failure(self, connection: Connection, service: str, job: Job, now: float, *, due_at: float) -> None:
+        stored = self._begin(connection, service)
+        outage = stored.after_failure(job.id, now) if stored else self._new(connection, service, job, now)
+        if outage != stored:
+            self._save(connection, service, outage)
+        row = self._store.upsert(outage_jobs).values(service=service, job_id=job.id, since=now, due_at=due_at, wakes=0)
+        new = {"due_at": row.excluded.due_at}
+        connection.execute(row.on_conflict_do_update(index_elements=["job_id", "service"], set_=new))
 
     def _begin(self, connection: Connection, service: str) -> Outage | None:
         """Return the outage, which no other process changes until the end of the transaction."""
