@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -85,6 +85,27 @@ STATES = ("received", "planned", "ignored", *(state.word for state in JobState))
 FREE_WAITS = timedelta(days=1)
 
 OPEN_STATES = (JobState.READY, JobState.RUNNING)
+
+# The words for a ready job that was attempted before: whether an attempt has failed, or all of them waited on purpose.
+RETRYING, WAITING = "retrying", "waiting"
+# The outcomes of attempts that did not fail.
+NOT_FAILED = frozenset({"released", "waiting"})
+
+
+def failed_attempts(attempts: Iterable[tuple[int, str]]) -> int:
+    """Return how many attempts have failed since the last replay; of each, the number and outcome, the oldest first."""
+    failed = 0
+    for number, outcome in attempts:
+        failed = (0 if number == 1 else failed) + (outcome not in NOT_FAILED)
+    return failed
+
+
+def shown_state(state: JobState, attempts: int, failed: int) -> str:
+    """Return the state of a job as people see it; of its attempts, as many have failed."""
+    if state is not JobState.READY or not attempts:
+        return state.word
+    return RETRYING if failed else WAITING
+
 
 # The keys of the framework's checkpoints for messages begin with this.
 MESSAGE_PREFIX = "notify "

@@ -62,6 +62,26 @@ def test_events_are_searched_page_by_page(client: FlaskClient, inbox: Inbox) -> 
         assert client.get(f"/events?{wrong}").status_code == 400
 
 
+def test_job_that_was_attempted_has_the_same_state_everywhere(client: FlaskClient, inbox: Inbox) -> None:
+    """It is `retrying` after a failure and `waiting` after a wait on purpose, on pages, in commands and for agents."""
+    for number in range(3):
+        receive(inbox, number, "WorkbookCreated", NOTIFY)
+    failed, waiting = inbox.jobs.claim("a worker", 2, 30.0)
+    inbox.jobs.postpone(failed, 60, "status 503")
+    inbox.jobs.postpone(waiting, 60, "the limit of the channel", free=True)
+    words = ["ready", "waiting", "retrying"]
+    page = client.get("/events").text
+    assert re.findall(r'<span class="badge (\w+)">', page[page.index("<table") :]) == words
+    (activity,) = re.findall(r"<dd>(.+)</dd>", client.get("/rules").text.partition("Lately, by rule")[2])[:1]
+    assert activity == "1 retrying, 1 waiting, 1 ready"
+    listed = client.application.test_cli_runner().invoke(args=["events", "list"]).output
+    assert [word for line in listed.splitlines() for word in words if f" {word}" in line] == words
+    call = {"name": "search_events", "arguments": {}}
+    request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+    answer = client.post("/mcp", json=request).text
+    assert [one for one in re.findall(r"jobs\W+(\w+)", answer) if one in words] == words
+
+
 def test_a_search_is_bounded(client: FlaskClient, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A search goes further back than the newest events on request only."""
     monkeypatch.setattr(event_lists, "WINDOW", 10)

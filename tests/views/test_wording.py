@@ -92,7 +92,7 @@ def test_only_failed_attempts_are_counted_as_failed() -> None:
         other = JobRecord(replace(JOB, attempts=1), (attempt(1, outcome),))
         assert wording.next_attempt(other, NOW) == "next one due now"
         assert wording.event_summary(EventRecord(EVENT, "planned", 0, (other,)), NOW) == [
-            ("waiting (next one due now)", "retrying")
+            ("waiting (next one due now)", "waiting")
         ]
 
 
@@ -114,7 +114,8 @@ def test_the_summary_of_a_single_retrying_job_has_its_attempts() -> None:
 def test_the_summary_of_many_jobs_counts_their_states() -> None:
     """Dead jobs come first, and a job that was attempted before is not counted as ready."""
     states = [(JobState.DONE, 1), (JobState.READY, 2), (JobState.DEAD, 1), (JobState.READY, 0), (JobState.DONE, 1)]
-    jobs = tuple(JobRecord(replace(JOB, state=state, attempts=attempts), ()) for state, attempts in states)
+    made = (attempt(1, "released"), attempt(2, "later"))
+    jobs = tuple(JobRecord(replace(JOB, state=state, attempts=attempts), made) for state, attempts in states)
     summary = wording.event_summary(EventRecord(EVENT, "planned", 0, jobs), NOW)
     assert summary == [("1 dead", "dead"), ("1 retrying", "retrying"), ("1 ready", "ready"), ("2 done", "done")]
 

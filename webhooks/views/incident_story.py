@@ -203,7 +203,7 @@ def _jobs_of(inbox: Inbox | VisibleInbox, record: IncidentRecord, notice: Notice
     events = filter(None, map(inbox.events.get, sorted(ids - {0})[-MAX_EVENTS:]))
     jobs = [job for event in events for job in event.jobs if job.job.params.get("to") == notice.destination]
     last = max(jobs, key=lambda job: job.job.id, default=None)
-    return f"{job_state(last.job)}: {job_outcome(last, now)}" if last else ""
+    return f"{job_state(last)}: {job_outcome(last, now)}" if last else ""
 
 
 def _why_no_notice(inbox: Inbox | VisibleInbox, record: IncidentRecord, now: datetime) -> str:
@@ -220,8 +220,4 @@ def _why_no_notice(inbox: Inbox | VisibleInbox, record: IncidentRecord, now: dat
     open_jobs = [job for job in jobs if job.job.state is not JobState.DONE]
     if not jobs:
         return "no rule notifies of this refresh; flask events explain shows each rule's decision"
-    return (
-        f"{job_state(open_jobs[-1].job)}: {job_outcome(open_jobs[-1], now)}"
-        if open_jobs
-        else "the rules send no notice"
-    )
+    return f"{job_state(open_jobs[-1])}: {job_outcome(open_jobs[-1], now)}" if open_jobs else "the rules send no notice"

@@ -16,13 +16,17 @@ from webhooks.job import (
     NOTICE,
     NOTICE_GROUP,
     REFRESH_INCIDENT,
+    RETRYING,
     SLACK_GROUP_PRESS,
     SLACK_PRESS,
     SUPERSEDED_NOTICE,
     UNDELIVERED,
+    WAITING,
     Job,
     JobState,
     NewJob,
+    failed_attempts,
+    shown_state,
 )
 from webhooks.text import count
 from webhooks.views.formats import duration
@@ -31,8 +35,7 @@ if TYPE_CHECKING:
     from webhooks.inbox import Attempt, EventRecord, JobRecord
 
 # States in the order in which they matter to a reader.
-ORDER = ("dead", "running", "retrying", "ready", "done", "skipped", "cancelled")
-RETRYING = "retrying"
+ORDER = ("dead", "running", RETRYING, WAITING, "ready", "done", "skipped", "cancelled")
 RECEPTION = {
     "received": "accepted, not planned yet",
     "planned": "accepted",
@@ -74,20 +77,17 @@ def event_summary(record: EventRecord, now: datetime) -> list[tuple[str, str]]:
         return [(record.state, record.state)]
     counted = [job for job in record.jobs if job.job.handler not in INCIDENT_HANDLERS or job.job.state is JobState.DEAD]
     jobs = [job for job in counted if job.job.handler != DEAD_LETTERS] or counted or list(record.jobs[-1:])
-    states = Counter(job_state(job.job) for job in jobs)
+    states = Counter(map(job_state, jobs))
     if len(jobs) > 1:
         return [(f"{states[state]} {state}", state) for state in ORDER if states[state]]
     (job,) = jobs
     (state,) = states
-    if state != RETRYING:
-        return [(state, state)]
-    following = next_attempt(job, now)
-    return [(f"{RETRYING if 'failed' in following else 'waiting'} ({following})", state)]
+    return [(f"{state} ({next_attempt(job, now)})" if state in {RETRYING, WAITING} else state, state)]
 
 
-def job_state(job: Job) -> str:
-    """Return the job's state in words; a ready job that was attempted before is `retrying`."""
-    return RETRYING if job.state is JobState.READY and job.attempts else job.state.word
+def job_state(record: JobRecord) -> str:
+    """Return the job's state in words; a ready job that was attempted before is `retrying`, or `waiting` on purpose."""
+    return shown_state(record.job.state, record.job.attempts, _failed(record))
 
 
 def job_title(job: Job | NewJob) -> str:
@@ -142,12 +142,14 @@ def next_attempt(record: JobRecord, now: datetime) -> str:
     The attempts that are left are not promised: an error may turn out to be permanent, and waiting on request of the
     other side costs none.
     """
-    failed = sum(
-        attempt.outcome not in {"released", "waiting"} for attempt in attempts_by_replay(record.attempts_made)[-1]
-    )
+    failed = _failed(record)
     wait = (record.job.due_at - now).total_seconds()
     due = f"next in {duration(wait)}" if wait > 0 else "next one due now"
     return f"{count(failed, 'failed attempt')}, {due}" if failed else due
+
+
+def _failed(record: JobRecord) -> int:
+    return failed_attempts((attempt.number, attempt.outcome) for attempt in record.attempts_made)
 
 
 def attempts_by_replay(attempts: Sequence[Attempt]) -> list[list[Attempt]]:

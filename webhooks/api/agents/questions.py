@@ -29,6 +29,7 @@ from webhooks.views.incident_story import read_story
 from webhooks.views.outages import unavailable_services
 from webhooks.views.server_health import read_webhook_health
 from webhooks.views.status import read_status, summary
+from webhooks.views.wording import job_state
 
 if TYPE_CHECKING:
     from webhooks.inbox.resources.lists import RefreshedContent
@@ -183,7 +184,7 @@ def explain(call: Call, query: ExplainInput) -> str:
             "verdict": one.verdict,
             f"why_{UNTRUSTED}": cut(one.reason, 120),
             f"jobs_{UNTRUSTED}": [
-                f"{job.job.handler} {job.job.state.word} {cut(job.job.error or '', 100)}".strip() for job in one.jobs
+                f"{job.job.handler} {job_state(job)} {cut(job.job.error or '', 100)}".strip() for job in one.jobs
             ],
         }
         # Those that did not match are the first to be left out.
@@ -232,7 +233,7 @@ def search_events(call: Call, query: SearchInput) -> str:
             "event": record.event.id,
             "type": record.event.event_type,
             "received": short_time(record.event.received_at),
-            "jobs": " ".join(sorted({job.job.state.word for job in record.jobs})) or "none",
+            "jobs": " ".join(sorted(set(map(job_state, record.jobs)))) or "none",
             UNTRUSTED: untrusted(name=cut(str(record.event.resource_name or ""), 80)),
         }
         for record in found[:MAX_ITEMS]

@@ -98,7 +98,7 @@ def job_headline(record: JobRecord, now: datetime, hide: Hide) -> Text:
         f"job {job.id}  ",
         (terminal.printable(wording.job_title(job)), "bold"),
         f" ({terminal.printable(job.rule)})  " if job.rule else "  ",
-        terminal.styled_state(wording.job_state(job)),
+        terminal.styled_state(wording.job_state(record)),
         "  ",
         terminal.one_line(hide(wording.job_outcome(record, now))),
     )
@@ -136,7 +136,7 @@ def explanation(decisions: Sequence[Decision], now: datetime, hide: Hide, *, unm
         jobs = decision.jobs if decision.kind != "incident" else wording.unfinished_or_last(decision.jobs)
         for record in jobs:
             outcome = Text(terminal.one_line(hide(wording.job_outcome(record, now))), overflow="fold")
-            grid.add_row(_action(record.job), terminal.styled_state(wording.job_state(record.job)), outcome)
+            grid.add_row(_action(record.job), terminal.styled_state(wording.job_state(record)), outcome)
         for new in decision.unmade:
             grid.add_row(_action(new), terminal.styled_state(state), Text(text))
     return grid

@@ -113,7 +113,7 @@ def update_row(record: EventRecord, update: JobRecord | str, now: datetime) -> T
 
     if not isinstance(update, str):
         at = update.job.finished_at
-        state = terminal.styled_state(wording.job_state(update.job))
+        state = terminal.styled_state(wording.job_state(update))
         state.pad_right(max(0, STATE_WIDTH - state.cell_len))
         title = terminal.printable(wording.job_title(update.job))
         outcome = terminal.one_line(application.redact(wording.job_outcome(update, now)))

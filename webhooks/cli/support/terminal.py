@@ -39,6 +39,7 @@ STYLES = {
     "ignored": "dim",
     "ready": "yellow",
     "retrying": "yellow",
+    "waiting": "yellow",
     "running": "cyan",
     "done": "green",
     "skipped": "dim",

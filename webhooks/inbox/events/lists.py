@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,10 +13,11 @@ from webhooks.clock import from_timestamp
 from webhooks.inbox.access.scope import WHOLE, Scope
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.events.tables import EVENT_STATES, events
-from webhooks.inbox.jobs.tables import DEAD, OPEN, jobs
+from webhooks.inbox.jobs.tables import DEAD, OPEN, attempts, jobs
 from webhooks.inbox.queries import RARE, event_filters, name_filter
-from webhooks.job import JobState
+from webhooks.job import JobState, failed_attempts, shown_state
 
+STATE_COLUMNS = (jobs.c.id, jobs.c.state, jobs.c.attempts)
 COLUMNS = [column for column in events.c if column.name not in {"body", "fingerprint", "rules_version"}]
 # Ids that one search looks through: only ids have an index, which receiving pays for.
 WINDOW = 10_000
@@ -145,13 +146,17 @@ class EventLists:
     def rule_activity(self) -> dict[str, dict[str, int]]:
         """Return the states of the jobs of each rule, among the newest jobs."""
         newest = select(func.max(jobs.c.id)).scalar_subquery()
-        query = select(jobs.c.rule, jobs.c.state, func.count().label("number"))
+        query = select(*STATE_COLUMNS, jobs.c.rule)
         query = query.where(jobs.c.id > newest - RECENT_JOBS, jobs.c.rule.is_not(None), *self._scope.jobs())
-        query = query.group_by(jobs.c.rule, jobs.c.state)
-        found: dict[str, dict[str, int]] = {}
-        for row in self._store.rows(query):
-            found.setdefault(row["rule"], {})[JobState(row["state"]).word] = row["number"]
-        return found
+
+        def read(connection: Connection) -> dict[str, dict[str, int]]:
+            found: dict[str, dict[str, int]] = {}
+            for row, word in _with_words(connection, connection.execute(query).mappings().all()):
+                states = found.setdefault(row["rule"], {})
+                states[word] = states.get(word, 0) + 1
+            return found
+
+        return self._store.read(read)
 
     def open_jobs(self) -> int:
         """Return the number of jobs that wait or run."""
@@ -173,11 +178,24 @@ class EventLists:
 
 
 def _job_states(connection: Connection, event_ids: Sequence[int]) -> dict[int, Counter[str]]:
-    query = select(jobs.c.event_id, jobs.c.state).where(jobs.c.event_id.in_(event_ids))
+    query = select(*STATE_COLUMNS, jobs.c.event_id).where(jobs.c.event_id.in_(event_ids))
     found: dict[int, Counter[str]] = {}
-    for row in connection.execute(query).mappings():
-        found.setdefault(row["event_id"], Counter())[JobState(row["state"]).word] += 1
+    for row, word in _with_words(connection, connection.execute(query).mappings().all()):
+        found.setdefault(row["event_id"], Counter())[word] += 1
     return found
+
+
+def _with_words(connection: Connection, rows: Sequence[RowMapping]) -> Iterator[tuple[RowMapping, str]]:
+    """Yield rows with STATE_COLUMNS, each with the state of its job as people see it."""
+    attempted = [row["id"] for row in rows if row["state"] == JobState.READY and row["attempts"]]
+    outcomes: dict[int, list[tuple[int, str]]] = {}
+    if attempted:
+        query = select(attempts.c.job_id, attempts.c.number, attempts.c.outcome).where(attempts.c.job_id.in_(attempted))
+        for job_id, number, outcome in connection.execute(query.order_by(attempts.c.id)):
+            outcomes.setdefault(job_id, []).append((number, outcome))
+    for row in rows:
+        failed = failed_attempts(outcomes.get(row["id"], ()))
+        yield row, shown_state(JobState(row["state"]), row["attempts"], failed)
 
 
 def _line(row: RowMapping, by_state: Mapping[str, int]) -> EventLine:
