@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import click
 from flask import Flask, Response, request
@@ -14,6 +15,7 @@ from simulator.config import VARIABLES, Config, from_environment
 from simulator.control.content_card import content_card
 from simulator.control.http_api import control
 from simulator.control.page import page
+from simulator.env_file import env_file_warning
 from simulator.tableau.wire import ApiError, error_response
 from simulator.twilio.account import TwilioError
 from simulator.twilio.api import error_response as twilio_error
@@ -27,6 +29,8 @@ def create_app(config: Config | None = None) -> Flask:
     """
     if config is None:
         config, defaults = from_environment(os.environ)
+        if warning := env_file_warning(Path.cwd()):
+            print(warning, file=sys.stderr, flush=True)
         print_server_settings(_addresses(config) | defaults)
     app = Flask(__name__, template_folder="control/templates", static_folder="control/static")
     app.json.sort_keys = False  # type: ignore[attr-defined]

@@ -192,7 +192,8 @@ def test_setting_is_parsed_from_text_and_json() -> None:
 
 
 def test_simulator_can_be_served_by_flask(tmp_path: Path) -> None:
-    """`flask --app simulator run` prints the default credentials and serves."""
+    """`flask --app simulator run` prints the default credentials and serves; it says what Flask reads from .env."""
+    (tmp_path / ".env").write_text("export TWILIO_TO=+15550199\nSLACK_CHANNEL=\n", encoding="utf-8")
     root = Path(http_api.__file__).parents[2]
     ours = {"SLACK_TOKEN": "xoxb-given", "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(root)}
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | ours
@@ -210,6 +211,7 @@ def test_simulator_can_be_served_by_flask(tmp_path: Path) -> None:
         process.terminate()
     assert any("TABLEAU_PAT_NAME=webhooks" in line for line in output)
     assert not any("SLACK_TOKEN=" in line for line in output)
+    assert [line for line in output if "warning: Flask has read" in line and "(TWILIO_TO)" in line]
 
 
 def test_module_serves_and_prints_the_settings_of_a_server(tmp_path: Path) -> None:
@@ -237,6 +239,8 @@ def test_module_serves_and_prints_the_settings_of_a_server(tmp_path: Path) -> No
         process.terminate()
     expected = Config().environment(f"http://127.0.0.1:{port}")
     assert {f"{name}={value}" for name, value in expected.items()} <= set(output)
+    unread = f"warning: the simulator does not read {tmp_path / '.env'}, which sets TABLEAU_PAT_SECRET."
+    assert [line for line in output if line.startswith(unread)]
 
 
 def test_number_of_deleted_content_is_not_used_again(control: Any, simulator: Running) -> None:
