@@ -54,6 +54,7 @@ def ready() -> Response:
         *service_problems(),
         *job_list_problems(),
         *socket_problems(),
+        *body_problems(),
     ]:
         body["warnings"] = warnings
     return Response(json.dumps(body) + "\n", content_type="application/json")
@@ -138,6 +139,16 @@ def job_list_problems() -> list[str]:
         log.debug("The readings of the job list are unknown: %s", error)
         return []
     return [f"Tableau's job list is not read: {CONSEQUENCE}. Run flask doctor."] if unread else []
+
+
+def body_problems() -> list[str]:
+    """Return that events may arrive without their bodies; empty if they do not, or if that is unknown."""
+    try:
+        found = services().empty_requests.problem()
+    except Exception as error:  # noqa: BLE001 - of any kind if the database is damaged
+        log.debug("The requests without a body are unknown: %s", error)
+        return []
+    return [f"Events may be lost: {found}. Run flask doctor."] if found else []
 
 
 def socket_problems() -> list[str]:

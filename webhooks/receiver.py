@@ -72,7 +72,7 @@ def create_blueprint(
 
     Events are stored with `receive`, or with `begin` if the server can send the response later.
     `on_unavailable` is called for each event that gets 503, and `on_response` for each response with its name
-    (accepted, duplicate, test, refused), its status and the seconds that it took; both must return at once.
+    (accepted, duplicate, test, empty, refused), its status and the seconds that it took; both must return at once.
     Tableau waits 3 s for a 200 and retries three times after any other response. It cannot sign requests, so the URL
     contains the secret. docs/http.md lists all responses.
     """
@@ -120,11 +120,13 @@ class Receiver:
         if self._open and is_sent_by_web_page(request):
             raise Forbidden(FROM_WEB_PAGE)
         try:
-            event = parse(read_body(request))
+            body = read_body(request)
+            event = parse(body)
             if event is None:
                 level = logging.DEBUG if "Heartbeat" in request.headers else logging.INFO
-                log.log(level, "Test request received: peer=%s", request.remote_addr)
-                self._on_response("test", 200, time.perf_counter() - started)
+                text = "" if body else " (without a body)"
+                log.log(level, "Test request received: peer=%s%s", request.remote_addr, text)
+                self._on_response("test" if body else "empty", 200, time.perf_counter() - started)
                 return respond('{"status": "test"}')
         except Malformed as error:
             raise BadRequest(str(error)) from error

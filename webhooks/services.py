@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from webhooks.inbox.server.counters import Counters
     from webhooks.job import NewJob
     from webhooks.monitor import Monitor
+    from webhooks.monitor.empty_requests import EmptyRequests
     from webhooks.monitor.heartbeat import Heartbeat
     from webhooks.monitor.outages import Outages
     from webhooks.planner import Planner
@@ -109,7 +110,7 @@ class Services:
         return inbox
 
     def count_response(self, name: str, status: int, seconds: float) -> None:
-        """Count a response of the receiver for the metrics."""
+        """Count a response of the receiver for the metrics; record a request without a body."""
         from webhooks.observability.metrics import ACKNOWLEDGED, DUPLICATES, REASONS, RECEIVED, REFUSED  # noqa: PLC0415 - see above
 
         if name == "refused":
@@ -117,6 +118,8 @@ class Services:
         elif name in {"accepted", "duplicate"}:
             self.counters.add(RECEIVED if name == "accepted" else DUPLICATES)
             self.counters.observe(ACKNOWLEDGED, seconds)
+        elif name == "empty":
+            self.empty_requests.record()
 
     @shared
     def counters(self) -> Counters:
@@ -131,6 +134,13 @@ class Services:
         from webhooks.monitor.outages import Outages  # noqa: PLC0415 - see above
 
         return Outages(lambda: self.inbox)
+
+    @shared
+    def empty_requests(self) -> EmptyRequests:
+        """Return the record of requests without a body, which may be events that a proxy has emptied."""
+        from webhooks.monitor.empty_requests import EmptyRequests  # noqa: PLC0415 - see above
+
+        return EmptyRequests(lambda: self.inbox)
 
     @shared
     def registry(self) -> Registry:
@@ -551,6 +561,8 @@ class Services:
             self._worker.stop(grace)
         if "outages" in self.__dict__:
             self.outages.stop()
+        if "empty_requests" in self.__dict__:
+            self.empty_requests.stop()
         self.close()
 
     def close(self) -> None:

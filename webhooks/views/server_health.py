@@ -46,7 +46,7 @@ def read_webhook_health(services: Services, now: datetime) -> WebhookHealth:
 def server_checks(services: Services, now: datetime) -> list[Check]:
     """Return what is known about the server. A check that cannot be made is left out."""
     found: list[Check] = []
-    for check in (_webhooks, _worker, _credential, _rules, _outages, _deliveries, _job_list):
+    for check in (_webhooks, _worker, _credential, _rules, _outages, _deliveries, _job_list, _bodies):
         try:
             found += check(services, now)
         except Exception as error:  # noqa: BLE001 - of any kind if the database or the rules are damaged
@@ -104,6 +104,11 @@ def _outages(services: Services, now: datetime) -> Iterator[Check]:
 def _deliveries(services: Services, _: datetime) -> Iterator[Check]:
     if failing := services.undeliverable():
         yield Check("Reports of dead letters", f"{count(len(failing), 'destination')} cannot be reached", "bad")
+
+
+def _bodies(services: Services, _: datetime) -> Iterator[Check]:
+    if problem := services.empty_requests.problem():
+        yield Check("Events", problem, "poor")
 
 
 def _job_list(services: Services, _: datetime) -> Iterator[Check]:

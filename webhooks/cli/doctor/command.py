@@ -80,6 +80,7 @@ def _checks(url: str | None, site_name: str | None) -> list[tuple[Site | None, s
         (None, "single sign-on", lambda: check_single_sign_on(services)),
         (None, "notifiers", remote.notifiers),
         (None, "buttons", local.socket_mode),
+        (None, "events", local.bodies),
         (None, "destination", remote.destinations),
         (None, "address", remote.public_url),
     ]

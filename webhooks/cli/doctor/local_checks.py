@@ -15,6 +15,7 @@ from webhooks.config.probable_mistakes import probable_mistakes
 from webhooks.config.settings import doubtful_variables
 from webhooks.destinations import delivery_warnings
 from webhooks.errors import StoreUnavailable
+from webhooks.monitor.empty_requests import ADVICE
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.services import Services
@@ -181,6 +182,12 @@ class LocalChecks:
             yield warning("dead letters", f"{count(dead, 'job')} dead-lettered", advice)
         else:
             yield ok("dead letters", "none")
+
+    def bodies(self) -> Iterator[CheckResult]:
+        """Return a warning if requests had no body for a while and there was no event; else nothing."""
+        with suppress(*INBOX_ERRORS):
+            if problem := self._services.empty_requests.problem():
+                yield warning("events", problem, ADVICE)
 
     def socket_mode(self) -> Iterator[CheckResult]:
         """Return whether a server is connected to Slack; nothing without SLACK_APP_TOKEN."""

@@ -257,7 +257,7 @@ class RemoteChecks:
         url = mask_url(self._url)
         try:
             with closing(Sender(self._url, ca_bundle=self._services.settings.ca_bundle)) as sender:
-                response = sender.post(b"")
+                response = sender.post(b"{}")
         except NoResponse as error:
             yield failed("address", str(error), "Tableau probably cannot reach it either.")
         else:
