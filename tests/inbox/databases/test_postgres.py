@@ -9,13 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import PendingRollbackError
 
 from bench.postgres import Server
 from notifiers.limits import Limit
@@ -26,6 +27,7 @@ from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.inbox.databases import raw_sql
+from webhooks.inbox.databases.postgres import POOL_SIZE
 from webhooks.inbox.databases.postgres_connection import BoundedConnection
 from webhooks.inbox.jobs.attempt_sql import postgres_end, postgres_values
 from webhooks.inbox.jobs.attempts import attempt_end
@@ -52,11 +54,16 @@ def pooled_url(postgres_server: Server) -> Iterator[str]:
         yield url
 
 
-def read_only(server: Server, url: str, *, on: bool) -> None:
-    """Make all sessions of the database read-only, as on the old primary after a fail-over, or writable again."""
+def set_default(server: Server, url: str, setting: str, value: str) -> None:
+    """Set what new sessions of the database have."""
     name = urlsplit(url).path.removeprefix("/")
     with server.connect("postgres") as connection:
-        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {'on' if on else 'off'}")
+        connection.execute(f"ALTER DATABASE {name} SET {setting} = '{value}'")
+
+
+def read_only(server: Server, url: str, *, on: bool) -> None:
+    """Make all sessions of the database read-only, as on the old primary after a fail-over, or writable again."""
+    set_default(server, url, "default_transaction_read_only", "on" if on else "off")
 
 
 @pytest.mark.second_stage
@@ -91,6 +98,51 @@ def test_restart_between_two_events_is_not_noticed(
     with ThreadPoolExecutor(8) as pool:
         receipts = list(pool.map(box.events.receive, [event() for _ in range(50)]))
     assert len({receipt.id for receipt in receipts}) == 50
+
+
+def test_first_statement_after_a_restart_finds_a_session(server: Server, opened: Callable[..., Inbox]) -> None:
+    """All pooled connections of the workers are broken; each kind of statement meets only one of them."""
+    box = opened(url := server.url())
+    all_read = threading.Barrier(POOL_SIZE)
+
+    def hold(connection: Connection) -> None:
+        raw_sql.rows(connection, "SELECT 1")
+        all_read.wait(IN_TIME)
+
+    def restart() -> None:
+        server.stop()
+        server.start()
+
+    def end_sessions() -> None:
+        _end_sessions(server, url)
+
+    for operation, end in (
+        (lambda: box.store.read(lambda connection: raw_sql.rows(connection, "SELECT 1")), restart),
+        (lambda: box.store.write(lambda connection: raw_sql.rows(connection, "SELECT 1")), end_sessions),
+        (lambda: box.store.run("SELECT 1", ()), end_sessions),
+        (box.counts, end_sessions),
+    ):
+        with ThreadPoolExecutor(POOL_SIZE) as pool:
+            list(pool.map(lambda _: box.store.read(hold), range(POOL_SIZE)))
+        end()
+        assert operation()
+
+
+def test_transaction_does_not_go_on_in_another_session(server: Server, opened: Callable[..., Inbox]) -> None:
+    """An operation that ignores the loss of its session stores nothing, and not what follows either."""
+    box = opened(url := server.url())
+    insert = "INSERT INTO state (key, value, updated_at) VALUES (?, '1', 0)"
+
+    def lose(connection: Connection) -> None:
+        raw_sql.execute(connection, insert, "first")
+        _end_sessions(server, url)
+        with suppress(psycopg.Error):
+            raw_sql.execute(connection, insert, "second")
+        raw_sql.execute(connection, insert, "third")
+
+    with pytest.raises(PendingRollbackError):
+        box.store.write(lose)
+    assert box.store.scalar(text("SELECT count(*) FROM state WHERE key IN ('first', 'second', 'third')")) == 0
 
 
 def test_attempt_ends_right_after_a_restart(
@@ -162,8 +214,12 @@ def test_job_of_a_dead_worker_is_not_claimed_at_the_end_of_another(
 def test_calls_are_counted_once_however_many_ask_at_a_time(
     postgres_server: Server, opened: Callable[..., Inbox], clock: Clock
 ) -> None:
-    """Processes that ask at the same time get as many calls as the limits allow, also if no limit was used before."""
+    """Processes that ask at the same time get as many calls as the limits allow, also if no limit was used before.
+
+    They wait for each other although the administrator's default lets a statement fail after another one's commit.
+    """
     url = postgres_server.url()
+    set_default(postgres_server, url, "default_transaction_isolation", "serializable")
     boxes = [opened(url, clock=clock) for _ in range(2)]
     shared = Limit("all", 100, 60.0, at_once=12)
 

@@ -100,9 +100,17 @@ class PostgresStore(Store):
 
         @event.listens_for(self._engine, "handle_error")
         def mark_lost_session(context: ExceptionContext) -> None:
-            # Also when the server has become read-only; SQLAlchemy then replaces all pooled connections.
+            # Also when the server has become read-only.
             if lost_session(context.original_exception):
                 context.is_disconnect = True
+
+        # The monotonic time at which the last session was found to be lost: older ones are probably lost as well.
+        self._lost_at = 0.0
+
+        @event.listens_for(self._engine, "invalidate")
+        def note_loss(_driver: object, _record: object, error: BaseException | None) -> None:
+            if error is not None and lost_session(error):
+                self._lost_at = time.monotonic()
 
         self._acknowledging = AcknowledgementPool(self._arguments)
         self._inserts = BatchedInserts(self._acknowledging, self.ensure_ready, self.wall_sql)
@@ -116,8 +124,7 @@ class PostgresStore(Store):
 
     def read(self, operation: Operation[T]) -> T:
         def query() -> T:
-            with self._engine.connect() as connection:
-                _driver(connection).timeout = WRITE_SECONDS
+            with self._connection(WRITE_SECONDS) as connection:
                 return operation(connection)
 
         self.ensure_ready()
@@ -200,22 +207,8 @@ class PostgresStore(Store):
         self._acknowledging.execute(statement, values, ACK_SECONDS, rolled_back=True)
 
     def run(self, statement: str, values: tuple[Any, ...]) -> Any:
-        """Do the same on the driver's connection, as SQLAlchemy needs as much processor time as all the rest.
-
-        If the session is lost, SQLAlchemy repeats the statement, which also replaces the pool's other connections.
-        """
-        self.ensure_ready()
-        started = time.monotonic()
-        with translated(), self._engine.connect() as connection:
-            driver = _driver(connection)
-            driver.timeout = WRITE_SECONDS
-            try:
-                return driver.execute(statement, values).fetchone()
-            except psycopg.Error as error:
-                if not lost_session(error) or time.monotonic() - started > REPEAT_SECONDS:
-                    raise
-                connection.invalidate(error)
-        return self.read(lambda connection: connection.exec_driver_sql(statement, values).first())
+        """Do the same on the driver's connection, as SQLAlchemy needs as much processor time as all the rest."""
+        return self.read(lambda connection: raw_sql.run(connection, statement, values).fetchone())
 
     def now_sql(self) -> ColumnElement[float]:
         if self._clock is not None:
@@ -247,7 +240,7 @@ class PostgresStore(Store):
 
     def revision(self) -> str | None:
         def query() -> str | None:
-            with self._engine.connect() as connection:
+            with self._connection(WRITE_SECONDS) as connection:
                 return migrate.revision(connection)
 
         return _run(query)
@@ -291,27 +284,22 @@ class PostgresStore(Store):
         self._engine.dispose()
 
     @contextmanager
+    def _connection(self, timeout: float) -> Iterator[Connection]:
+        """Yield a connection of the pool for statements that commit themselves and may take `timeout` seconds each."""
+        with self._engine.connect() as connection:
+            while (driver := _driver(connection)).opened_at < self._lost_at:
+                connection.invalidate()
+            driver.timeout = timeout
+            yield connection
+
+    @contextmanager
     def _transaction(self, timeout: float) -> Iterator[Connection]:
         """Yield a connection in a transaction, and commit it unless an error is raised."""
-        with self._engine.connect() as connection:
-            driver = _driver(connection)
-            driver.timeout = timeout
-            started = time.monotonic()
-            try:
-                driver.execute(BEGIN)
-            except psycopg.Error as error:
-                if not lost_session(error) or time.monotonic() - started > REPEAT_SECONDS:
-                    raise
-                connection.invalidate(error)
-                # SQLAlchemy also replaces the pool's other connections if this one is lost as well.
-                connection.exec_driver_sql(BEGIN)
-                driver = _driver(connection)
+        # SQLAlchemy begins nothing in autocommit mode; but after a loss it opens no other session within `begin`, where
+        # the rest of the operation would be committed without its beginning.
+        with self._connection(timeout) as connection, connection.begin():
+            raw_sql.run(connection, BEGIN, ())
             yield connection
-            try:
-                driver.commit()
-            except psycopg.Error as error:
-                raw_sql.discard_lost(connection, error)
-                raise
 
     def _connect(self) -> BoundedConnection:
         return BoundedConnection.connect(**self._arguments, autocommit=True)

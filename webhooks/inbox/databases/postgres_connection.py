@@ -9,6 +9,8 @@ from typing import Any, Self
 import psycopg
 from psycopg.pq import TransactionStatus
 
+READ_COMMITTED = "read committed"
+
 
 class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
     """A connection that closes itself when the server does not respond within `timeout` seconds.
@@ -19,6 +21,8 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
     timeout = 30.0
     # Whether a connection pooler such as PgBouncer is between this process and PostgreSQL.
     pooled = False
+    # When it was opened, by the monotonic clock.
+    opened_at = 0.0
 
     @classmethod
     def connect(cls, conninfo: str = "", **options: Any) -> Self:
@@ -28,13 +32,20 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         before does not exist, https://www.pgbouncer.org/features.html. A pooler accepts a connection before it has one
         to PostgreSQL, so `connect_timeout` holds for the first response as well.
         """
+        began = time.monotonic()
         connection = super().connect(conninfo, **options)
+        connection.opened_at = began
         connection.timeout = float(options.get("connect_timeout", cls.timeout))
         try:
-            row = connection.execute("SELECT pg_backend_pid()").fetchone()
+            query = "SELECT pg_backend_pid(), current_setting('default_transaction_isolation')"
+            pid, isolation = connection.execute(query).fetchone() or (None, READ_COMMITTED)
             connection.rollback()
             # A pooler sends a random number, because the session's process can change.
-            connection.pooled = row != (connection.info.backend_pid,)
+            connection.pooled = pid != connection.info.backend_pid
+            # Statements that wait for others have to go on with what these have committed, instead of failing. Behind a
+            # pooler, other clients would get the setting as well.
+            if isolation != READ_COMMITTED and not connection.pooled:
+                connection.execute(f"SET default_transaction_isolation = '{READ_COMMITTED}'")
         except BaseException:
             connection.close()
             raise
