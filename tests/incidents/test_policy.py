@@ -580,8 +580,12 @@ def test_weekly_silence_holds_only_within_its_period() -> None:
         "51:00": at("52:00"),
         "52:30": None,
     }
-    assert Holds((one,)).silence_at(at("4:30")) == one
-    assert Holds((one,)).silence_at(at("6:00")) is None
+    assert Holds((one,)).causes(at("4:30")) == ["silence 7 by Ann ()"]
+    assert Holds((one,)).causes(at("6:00")) == []
+    quiet = WeeklyPeriod(time(5), time(6), EVERY_DAY, UTC)
+    assert Holds((one,), quiet).causes(at("4:30")) == ["silence 7 by Ann ()", "quiet hours"]
+    assert Holds((one,), quiet).causes(at("5:30")) == ["quiet hours"]
+    assert Holds((Silence("8", at("4:00"), None, "Ben", "backup"),)).causes(at("5:00")) == ["silence 8 by Ben (backup)"]
 
 
 @pytest.mark.parametrize(

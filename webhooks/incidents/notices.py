@@ -100,6 +100,15 @@ def next_due(
     return min((time for time in times if time and now < time < FOREVER), default=None)
 
 
+def first_release(
+    incident: Incident, policy: Policy, to: str, now: datetime, *, silences: Sequence[Silence], facts: Facts
+) -> Release | None:
+    """Return when a destination is notified for the first time without new evidence or acts; None if it is not."""
+    timing = Timing(incident, policy, now, Holds.of(incident, policy.quiet, silences, facts))
+    found = [timing.begin(destination) for destination in policy.destinations if destination.to == to]
+    return min((one for one in found if one), key=lambda one: one.at, default=None)
+
+
 def _at_destination(timing: Timing, destination: DestinationPolicy, *, notified: bool) -> list[WantedNotice]:
     """Return the message at the destination and the replies in its thread."""
     begun = timing.begin(destination)

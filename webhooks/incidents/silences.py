@@ -172,6 +172,17 @@ class Holds:
             end = max(ends)
         return FOREVER
 
-    def silence_at(self, at: datetime) -> Silence | None:
-        """Return a silence that is in force, for an explanation; None if there is none, or only quiet hours are."""
-        return next((silence for silence in self.silences if silence.span_at(at)), None)
+    def causes(self, at: datetime) -> list[str]:
+        """Return what holds a notice that is due at that time until `end(at)`: `silence 3 by Ann (backup)`."""
+        named = [(f"silence {one.id} by {one.by} ({one.reason})", one.span_at) for one in self.silences]
+        if self.quiet:
+            named.append(("quiet hours", self.quiet.span_at))
+        found: dict[str, None] = {}
+        end = at
+        for _ in range(MAX_CHAIN):
+            spans = {name: span for name, span_at in named if end < FOREVER and (span := span_at(end))}
+            if not spans:
+                break
+            found |= dict.fromkeys(spans)
+            end = max(span.end or FOREVER for span in spans.values())
+        return list(found)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from webhooks.incidents import Facts, Holds, wanted_notices
 from webhooks.incidents.incident import OWN_KINDS
-from webhooks.incidents.notices import MESSAGE, WantedNotice, next_due
+from webhooks.incidents.notices import MESSAGE, WantedNotice, first_release
 from webhooks.incidents.silences import FOREVER, ActiveSilence, active_silence
 from webhooks.incidents.watched import WATCHED
 from webhooks.incidents.wording import STATES, describe
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from webhooks.inbox import Inbox, IncidentRecord, NoticeRecord
     from webhooks.inbox.access.visible import VisibleInbox
     from webhooks.incidents import Run, Silence
+    from webhooks.incidents.policy import Policy
 
 # Runs of one incident that are shown.
 MAX_RUNS = 500
@@ -107,11 +108,7 @@ class _Teller:
         incident, policy = self.record.incident, notice.policy
         message = next((one for one in self.wanted(notice) if one.key == MESSAGE), None)
         if message is not None and message.held_until is not None:
-            holds = Holds.of(incident, policy.quiet, self.silences, self.facts)
-            end = "it is ended" if message.held_until == FOREVER else self.when(message.held_until)
-            silence = holds.silence_at(self.now)
-            held = f"silence {silence.id} by {silence.by} ({silence.reason})" if silence else "quiet hours"
-            return f"held until {end} by {held}"
+            return self._held(policy, self.now, message.held_until)
         if message is not None and notice.group_id is not None:
             return "in one message with others, within five minutes"
         if message is not None:
@@ -121,8 +118,25 @@ class _Teller:
         failures = max((one.failures for one in policy.destinations if one.to == notice.destination), default=1)
         if failures > incident.in_a_row:
             return f"from {count(failures, 'failure')} in a row on"
-        due = next_due(incident, policy, self.now, self.silences, self.facts)
-        return f"due {self.when(due)}, if it is still open and not acknowledged" if due else f"it is {incident.state}"
+        return self._due(notice)
+
+    def _due(self, notice: NoticeRecord) -> str:
+        """Return when a destination will be notified; until when that is held then, and by what."""
+        incident, policy = self.record.incident, notice.policy
+        release = first_release(
+            incident, policy, notice.destination, self.now, silences=self.silences, facts=self.facts
+        )
+        if release is None or release.due_at == FOREVER:
+            return f"it is {incident.state}"
+        held = f", {self._held(policy, release.due_at, release.at)}" if release.at > release.due_at else ""
+        return f"due {self.when(release.due_at)}{held}, if it is still open and not acknowledged"
+
+    def _held(self, policy: Policy, at: datetime, until: datetime) -> str:
+        """Return until when and by what a notice that is due at a time is held."""
+        holds = Holds.of(self.record.incident, policy.quiet, self.silences, self.facts)
+        end = "it is ended" if until == FOREVER else self.when(until)
+        causes = " and ".join(holds.causes(at))
+        return f"held until {end}" + (f" by {causes}" if causes else "")
 
 
 def read_story(

@@ -153,9 +153,16 @@ def notified(record: IncidentRecord, when: When, address: Callable[[str], str]) 
 
 
 def notified_of(records: Sequence[IncidentRecord], address: Callable[[str], str]) -> str:
-    """Return who was notified of several incidents, `notified #bi, ann@example.org of 3`: of all, or of how many."""
+    """Return who was notified of how many of several incidents, as a sentence without a full stop.
+
+    `notified #bi of all 12 incidents, ann@example.org of 3 of the 12 incidents, and 2 other destinations`
+    """
     numbers = Counter(notice.destination for record in records for notice in record.notices if notice.posted_at)
-    most = numbers.most_common(MOST_NAMED)
-    parts = [address(to) + ("" if number == len(records) else f" of {number}") for to, number in most]
-    parts += [count(len(numbers) - MOST_NAMED, "other")] if len(numbers) > MOST_NAMED else []
+    total = count(len(records), "incident")
+    parts = [
+        f"{address(to)} of " + (f"all {total}" if number == len(records) else f"{number} of the {total}")
+        for to, number in numbers.most_common(MOST_NAMED)
+    ]
+    others = len(numbers) - MOST_NAMED
+    parts += [f"and {count(others, 'other destination')}"] if others > 0 else []
     return f"notified {', '.join(parts)}" if parts else "no one was notified yet"

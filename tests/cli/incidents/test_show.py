@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -138,3 +139,16 @@ def test_unknown_incident(flask: Run) -> None:
     """A wrong number is a sentence with exit code 1."""
     result = flask("incidents", "show", 99)
     assert (result.exit_code, "Incident 99 not found" in result.stderr) == (1, True)
+
+
+def test_escalation_that_a_silence_will_hold(flask: Run, inbox: Inbox, number: int) -> None:
+    """It says until when it is held after it is due; a silence that ends before does not matter, nor do other rules."""
+    register(inbox, number, after=timedelta(hours=3))
+    flask("silences", "add", "--project", "Fin*", "--for", "1h", "--reason", "short", "--by", "Ann")
+    (unsent,) = story(flask, number)["unsent"]
+    assert "held" not in unsent["reason"]
+    assert unsent["reason"].startswith("due 20")
+    flask("silences", "add", "--project", "Fin*", "--for", "5h", "--reason", "upgrade", "--by", "Ben")
+    (unsent,) = story(flask, number)["unsent"]
+    held = re.sub(r" 20[\d-]+ [\d:]+", " …", unsent["reason"])
+    assert held == "due …, held until … by silence 2 by Ben (upgrade), if it is still open and not acknowledged"
