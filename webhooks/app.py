@@ -114,7 +114,9 @@ def check_settings(services: Services) -> None:
     services.settings.require_tableau()
     services.settings.require_durable()
     TRACING.configure(enabled=services.settings.traces)
-    warnings = doubtful_variables() + probable_mistakes(services.sites.all) + check_sign_in(services.settings)
+    slack_token = services.settings.notifier_variables()["SLACK_TOKEN"]
+    warnings = doubtful_variables() + probable_mistakes(services.sites.all, slack_token=slack_token)
+    warnings += check_sign_in(services.settings)
     if not services.settings.webhook_tokens():
         warnings.append("WEBHOOK_TOKEN is empty: anyone who knows the URL can send events")
     elif services.settings.has_short_token():

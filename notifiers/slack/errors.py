@@ -62,7 +62,7 @@ ADVICE = {
     "not_authed": "SLACK_TOKEN is missing",
     "account_inactive": "the user or the workspace of SLACK_TOKEN was deleted",
     "token_revoked": "SLACK_TOKEN was revoked; install the app again",
-    "token_expired": "SLACK_TOKEN has expired",
+    "token_expired": "SLACK_TOKEN has expired; use one of an app without token rotation",
     "users_not_found": "this workspace has no user with that e-mail address",
     "ratelimited": "too many messages at once",
     "message_limit_exceeded": "the workspace has reached its message limit",

@@ -25,6 +25,10 @@ SECRET = "qlE1g9MMh9vbrjjg==:rZTHhPpP2tUW1kfn4tjg8"
 )
 def test_probable_mistakes_are_named(fields: dict[str, str], expected: str) -> None:
     """The sentence names the setting, and contains no secret."""
+    assert probable_mistakes([], slack_token="xoxb-1-a") == []
+    rotating = probable_mistakes([], slack_token="xoxe.xoxb-1-s3cret")
+    assert rotating[0].startswith("SLACK_TOKEN (xoxe…) expires after 12 hours")
+    assert "s3cret" not in rotating[0]
     found = " ".join(probable_mistakes([Site(**{"name": "", **fields})]))  # type: ignore[arg-type]
     assert found.startswith(expected) if expected else not found
     assert SECRET not in found

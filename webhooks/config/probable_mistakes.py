@@ -13,9 +13,15 @@ TOKEN_SECRET = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}:[A-Za-z0-9]{16,}")
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
-def probable_mistakes(sites: Iterable[Site]) -> list[str]:
-    """Return a sentence for each probable mistake in the address or the credential of a site, without any secret."""
+def probable_mistakes(sites: Iterable[Site], *, slack_token: str = "") -> list[str]:
+    """Return a sentence for each probable mistake in an address or a credential, without any secret."""
     found = []
+    # https://docs.slack.dev/authentication/using-token-rotation
+    if slack_token.startswith("xoxe"):
+        found.append(
+            "SLACK_TOKEN (xoxe…) expires after 12 hours, because its Slack app rotates tokens, and this server cannot "
+            "renew it; create an app without token rotation"
+        )
     for site in sites:
         domain, name = ("domain", "pat_name") if site.name else ("TABLEAU_DOMAIN", "TABLEAU_PAT_NAME")
         of_site = f" of the site {site.name}" if site.name else ""

@@ -56,7 +56,8 @@ class LocalChecks:
             yield failed("settings", f"not set: {', '.join(missing)}", advice)
         else:
             yield ok("settings", f"every variable that TABLEAU_AUTH={settings.tableau_auth} requires is set")
-        for mistake in (*doubtful_variables(), *probable_mistakes(sites)):
+        slack_token = settings.notifier_variables()["SLACK_TOKEN"]
+        for mistake in (*doubtful_variables(), *probable_mistakes(sites, slack_token=slack_token)):
             yield warning("settings", mistake, "Correct it, then run flask doctor again.")
         yield from self._webhook_token()
         secret_files = [path for path in (environment.ENV_FILE, settings.sites_file) if path]
