@@ -26,7 +26,7 @@ from tests.support.pgbouncer import pgbouncer
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
-from webhooks.inbox.databases import raw_sql
+from webhooks.inbox.databases import postgres_connection, raw_sql
 from webhooks.inbox.databases.postgres import POOL_SIZE
 from webhooks.inbox.databases.postgres_connection import BoundedConnection
 from webhooks.inbox.jobs.attempt_sql import postgres_end, postgres_values
@@ -37,6 +37,8 @@ from webhooks.job import Job, JobState
 from webhooks.worker.worker import Worker
 
 pytestmark = pytest.mark.postgres
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 @pytest.fixture
@@ -301,6 +303,26 @@ def test_server_that_is_silent_after_the_connection_is_left_in_time() -> None:
             BoundedConnection.connect(**options, target_session_attrs="read-write", connect_timeout=0.2)
         thread.join()
         assert time.monotonic() - began < IN_TIME
+
+
+def test_locked_table_does_not_use_up_the_sessions(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A statement that was given up ends in PostgreSQL too, also while it waits for a lock, and stores nothing later."""
+    monkeypatch.setattr(postgres_connection, "CHECK_CLIENT", postgres_connection.CHECK_CLIENT.replace("1s", "20ms"))
+    database = urlsplit(server.url()).path.removeprefix("/")
+    with server.connect(database) as holder, server.connect(database) as observer:
+        observer.execute("CREATE TABLE held (id int)")
+        with holder.transaction():
+            holder.execute("LOCK TABLE held")
+            for _ in range(2):
+                connection = BoundedConnection.connect(observer.info.dsn, autocommit=True)
+                connection.timeout = 0.05
+                with pytest.raises(psycopg.OperationalError, match="did not respond"):
+                    connection.execute("INSERT INTO held VALUES (1)")
+            deadline = time.monotonic() + IN_TIME
+            while observer.execute(WAITING).fetchone() != (0,):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        assert observer.execute("SELECT count(*) FROM held").fetchone() == (0,)
 
 
 @pytest.mark.second_stage

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from typing import Any, Self
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
 READ_COMMITTED = "read committed"
+# Without it, PostgreSQL does not notice that a connection is closed while its statement waits for a lock, and keeps the
+# session. See https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-CLIENT-CONNECTION-CHECK-INTERVAL
+CHECK_CLIENT = "SET client_connection_check_interval = '1s'"
 
 
 class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
@@ -42,10 +46,9 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
             connection.rollback()
             # A pooler sends a random number, because the session's process can change.
             connection.pooled = pid != connection.info.backend_pid
-            # Statements that wait for others have to go on with what these have committed, instead of failing. Behind a
-            # pooler, other clients would get the setting as well.
-            if isolation != READ_COMMITTED and not connection.pooled:
-                connection.execute(f"SET default_transaction_isolation = '{READ_COMMITTED}'")
+            # Behind a pooler, other clients would get the settings as well.
+            if not connection.pooled:
+                connection.configure(isolation)
         except BaseException:
             connection.close()
             raise
@@ -53,6 +56,15 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         if connection.pooled:
             connection.prepare_threshold = None
         return connection
+
+    def configure(self, isolation: str) -> None:
+        """Change the session's settings; `isolation` is its default isolation level."""
+        # Statements that wait for others have to go on with what these have committed, instead of failing.
+        if isolation != READ_COMMITTED:
+            self.execute(f"SET default_transaction_isolation = '{READ_COMMITTED}'")
+        # Before version 14, and on some systems, PostgreSQL cannot do this.
+        with suppress(psycopg.ProgrammingError, psycopg.DataError):
+            self.execute(CHECK_CLIENT)
 
     def rollback(self) -> None:
         """Do the same; without a transaction it does nothing, which takes psycopg longer than asking."""
