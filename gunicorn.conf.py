@@ -20,6 +20,8 @@ from gunicorn.errors import HaltServer
 # gunicorn may be started in another folder, with --config; everything relative is below the project's root.
 chdir = str(Path(__file__).resolve().parent)
 sys.path.insert(0, chdir)
+# `python -m gunicorn` is replaced by the file that it runs (SIGUSR2), whose folder has modules named like Python's own.
+sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(gunicorn.__file__).resolve().parent]
 
 if "webhooks" not in sys.modules:
     # At the start, not at a reload. Modules create many objects and no garbage: collections before the first fork would

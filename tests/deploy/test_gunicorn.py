@@ -117,6 +117,16 @@ def test_each_process_has_its_own_place(monkeypatch: pytest.MonkeyPatch) -> None
     assert newcomer.place == workers[1].place
 
 
+def test_python_finds_its_own_modules_when_a_server_is_replaced() -> None:
+    """gunicorn starts its file again at SIGUSR2 if it was started as a module; its folder has a package named http."""
+    command = [sys.executable, inspect.getfile(gunicorn).replace("__init__", "__main__"), "--check-config", "index:app"]
+    settings = {"TABLEAU_DOMAIN": "127.0.0.1", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b"}
+    checked = subprocess.run(
+        command, check=False, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, timeout=60
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
 def test_unsupported_gunicorn_serves_with_the_plain_worker_and_says_so(tmp_path: Path) -> None:
     """A real server under another version logs the fallback and serves requests."""
     code = (

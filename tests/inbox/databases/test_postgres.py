@@ -306,7 +306,7 @@ def test_server_that_is_silent_after_the_connection_is_left_in_time() -> None:
 
 
 def test_locked_table_does_not_use_up_the_sessions(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A statement that was given up ends in PostgreSQL too, also while it waits for a lock, and stores nothing later."""
+    """A statement that was given up ends in PostgreSQL too, while it waits for the lock, and stores nothing later."""
     monkeypatch.setattr(postgres_connection, "CHECK_CLIENT", postgres_connection.CHECK_CLIENT.replace("1s", "20ms"))
     database = urlsplit(server.url()).path.removeprefix("/")
     with server.connect(database) as holder, server.connect(database) as observer:
