@@ -59,6 +59,14 @@ class Lingering:
             del self._connections[connection]
             self._worker.close(connection)
 
+    def close_oldest(self) -> bool:
+        """Close the one that has waited longest for its client, and return whether there was one."""
+        for connection in self._connections:
+            del self._connections[connection]
+            self._worker.close(connection)
+            return True
+        return False
+
 
 def unblock(connection: socket.socket) -> None:
     """Let the socket's calls return at once; most often they do, and this needs no call of the system."""

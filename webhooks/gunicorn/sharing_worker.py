@@ -291,7 +291,7 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
                 self._lingering.add(connection)
 
     def murder_pending(self) -> None:
-        """Close connections whose time is over, and the oldest silent ones if there are too many."""
+        """Close connections whose time is over, and the oldest that need none if there are too many."""
         super().murder_pending()
         now = time.monotonic()
         self._deferred.expire(now)
@@ -322,7 +322,9 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
         self._lingering.add(reception.connection)
 
     def _evict(self) -> bool:
-        """Close the oldest connection that has not sent its head, or else the oldest that was kept alive."""
+        """Close the oldest connection that has its last response, has not sent its head, or else was kept alive."""
+        if self._lingering.close_oldest():
+            return True
         for reception in self._receptions.values():
             if not reception.request.served:
                 self._drop(reception)
