@@ -54,7 +54,7 @@ from webhooks.receiver import REQUEST_LINES, RETRY_AFTER_SECONDS  # noqa: E402 -
 
 # Seconds in which a client must send its whole request; gunicorn's own worker waits so long for each part of it.
 CLIENT_SECONDS = int(REQUEST_SECONDS)
-# Connections of each process, at most half of its file descriptors; with more, the oldest silent ones are closed.
+# Connections of each process, at most half of its file descriptors; with more, the oldest that need none are closed.
 MAX_CONNECTIONS = 1000
 # Seconds before a process is started in place of one that could not use the inbox.
 RESTART_SECONDS = 1
