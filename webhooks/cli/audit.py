@@ -15,6 +15,9 @@ from webhooks.text import count
 from webhooks.views.formats import iso
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
     from rich.text import Text
 
     from webhooks.inbox import AuditEntry
@@ -44,18 +47,27 @@ def list_audit(subject: str, limit: int, as_json: bool) -> None:
     if not found:
         click.echo("The audit log is empty.", err=True)
         return
+    terminal.show(*audit_lines(found, show))
+
+
+def audit_lines(entries: Sequence[AuditEntry], show: Presentation) -> Iterator[RenderableType]:
+    """Yield a line for each row; on a terminal the details are below it, wrapped, as they would be cut beside it."""
+    from rich.padding import Padding  # noqa: PLC0415 - --json starts without it
+
+    headings = ["TIME", "BY", "ACT", "ON", "FROM", "DETAILS"]
     rows: list[list[Text | str]] = [
-        [
-            show.when(entry.at),
-            show.line(entry.by),
-            show.line(entry.act),
-            show.line(entry.subject),
-            show.line(entry.origin),
-            show.line(entry.details),
-        ]
-        for entry in found
+        [show.when(entry.at), *map(show.line, (entry.by, entry.act, entry.subject, entry.origin, entry.details))]
+        for entry in entries
     ]
-    terminal.show(terminal.table(["TIME", "BY", "ACT", "ON", "FROM", "DETAILS"], rows, flexible=["DETAILS", "FROM"]))
+    if not terminal.is_terminal():
+        yield terminal.table(headings, rows)
+        return
+    first, *lines = terminal.table(headings[:-1], [row[:-1] for row in rows], flexible=["BY", "FROM"]).split("\n")
+    yield first
+    for entry, line in zip(entries, lines, strict=True):
+        yield line
+        if entry.details:
+            yield Padding(terminal.styled(show.line(entry.details), "dim"), (0, 0, 0, 4))
 
 
 @audit.command()

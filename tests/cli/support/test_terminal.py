@@ -66,3 +66,6 @@ def test_the_first_flexible_column_is_shortened_least() -> None:
     row: list[Text | str] = ["acknowledged", "x" * 40, "y" * 40, "z" * 20]
     shown = terminal.table(headings, [row], flexible=["NAME", "PROJECT"], width=58).plain.split("\n")[1]
     assert shown == f"acknowledged  {'x' * 11}…  {'y' * 7}…  {'z' * 20}"
+    # A name that is cut further is better than a time that is misread.
+    shown = terminal.table(headings, [row], flexible=["NAME", "PROJECT"], width=52).plain.split("\n")[1]
+    assert shown == f"acknowledged  {'x' * 6}…  {'y' * 6}…  {'z' * 20}"

@@ -68,9 +68,9 @@ def check(file: Path | None, strict: bool, online: bool, as_json: bool) -> None:
         raise Failure(str(error)) from None
     warnings = [*found.warnings, *(f"handler {warning}" for warning in application.registry().warnings())]
     for warning in warnings:
-        click.secho(f"warning: {warning}", fg="yellow", err=True)
+        terminal.warn(f"warning: {warning}")
     for note in (*application.missing_webhooks(found), *application.job_list_notes(found)):
-        click.secho(f"note: {note}", fg="yellow", err=True)
+        terminal.warn(f"note: {note}")
     if as_json:
         for rule in found.rules:
             terminal.print_json(rule_object(rule))

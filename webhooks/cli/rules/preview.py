@@ -60,7 +60,7 @@ def preview(rule: str, event: str | None, file: Path | None, name: str | None) -
     shown = given_event(event or next(iter(selected), "WorkbookRefreshFailed"), name)
     match = found.match(shown, application.settings().zone)
     if not match.matched:
-        click.secho(f'note: rule "{found.name}" does not match this event: {match.reason}', fg="yellow", err=True)
+        terminal.warn(f'note: rule "{found.name}" does not match this event: {match.reason}')
     groups: dict[tuple[str | None, str | None], list[NotifyParams]] = {}
     for action in found.actions:
         if action.action == "notify":

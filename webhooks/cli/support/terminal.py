@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
@@ -77,6 +78,14 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def warn(text: str) -> None:
+    """Print a warning or a note on standard error, on a terminal wrapped between words."""
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        text = textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    click.secho(text, fg="yellow", err=True)
+
+
 def table(
     headings: Sequence[str],
     rows: Sequence[Sequence[Text | str]],
@@ -87,7 +96,7 @@ def table(
     """Return columns under headings, the column ID aligned right.
 
     Where they do not fit in `width`, by default that of the terminal, `flexible` columns are shortened first, the
-    widest of them first; then those of them but the first one, the most important; then all.
+    widest of them first; then those of them but the first one, the most important; then that; then all.
     """
     from rich.text import Text  # noqa: PLC0415 - see above
 
@@ -109,8 +118,10 @@ def _fitted(widths: Sequence[int], headings: Sequence[str], flexible: Sequence[s
     first = {column: MIN_WIDTH for column, heading in enumerate(headings) if heading in flexible}
     # A name that is shorter says nothing any more.
     second = {column: len(heading) for column, heading in enumerate(headings) if heading in flexible[1:]}
+    # A state or a time that is cut is misread, a name is not.
+    third = {column: len(heading) for column, heading in enumerate(headings) if heading in flexible}
     then = {column: len(heading) for column, heading in enumerate(headings)}
-    for smallest in (first, second, then):
+    for smallest in (first, second, third, then):
         while sum(fitted) > available:
             reducible = [column for column, width in smallest.items() if fitted[column] > width]
             if not reducible:
