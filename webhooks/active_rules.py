@@ -109,7 +109,10 @@ class ActiveRules:
                     self._started, self._pending = True, None
                 elif current is None or self._versions().current_id() != current.id:
                     # Without any version the inbox was replaced by an empty one.
-                    self._use(self._versions().current() or self._activate(self._file.current()))
+                    stored = self._versions().current()
+                    if stored is not None and stored.source != self.source:
+                        self._warn_of_difference(stored, self._file.current().source)
+                    self._use(stored or self._activate(self._file.current()))
                 self._refreshed_at = now
             if self._unusable is not None:
                 raise PlanningPaused(f"version {self._unusable} of the rules cannot be used by this server")
@@ -147,14 +150,18 @@ class ActiveRules:
             self._report_invalid(error, stored)
             return stored
         version = self._versions().activate(source.text, self.source, included=source.included)
-        if version.digest != digest(source.text, source.included):
+        self._warn_of_difference(version, source)
+        return version
+
+    def _warn_of_difference(self, version: RuleVersion, own: RulesSource | None) -> None:
+        """Log that this server's file is not in force, if the version in force has other rules."""
+        if own is not None and version.digest != digest(own.text, own.included):
             log.warning(
                 "Rules file not in force, another server has activated other rules: version=%d source=%s. "
                 "If this file is right, run `flask rules activate`",
                 version.id,
                 version.source,
             )
-        return version
 
     def _valid_source(self, state: FileState) -> RulesSource:
         if state.error is not None or state.source is None:

@@ -52,14 +52,17 @@ def test_server_that_starts_puts_its_file_into_force(new: New) -> None:
     assert active.problems() == []
 
 
-def test_running_server_follows_another_one(new: New) -> None:
+def test_running_server_follows_another_one(new: New, caplog: pytest.LogCaptureFixture) -> None:
     """During a deployment the older server plans by the newer rules as well, and says that its file is not in force."""
     changes: list[list[str]] = []
     old = new("old.toml", RULE.format(name="Old"), on_change=lambda rules: changes.append(names(rules)))
     old.refresh()
     assert new("new.toml", RULE.format(name="New")).refresh() == 2
-    assert old.refresh() == 2
+    with caplog.at_level(logging.WARNING):
+        assert old.refresh() == 2
+        assert old.refresh() == 2
     assert names(old.rules) == ["New"]
+    assert caplog.text.count("Rules file not in force") == 1
     assert changes == [["Old"], ["New"]]
     (problem,) = old.problems()
     assert "differs from version 2" in problem
