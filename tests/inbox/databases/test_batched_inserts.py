@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +20,11 @@ from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.inbox.databases import batched_inserts, write_queue
+from webhooks.inbox.databases.batched_inserts import BatchedInserts, PendingInsert
+from webhooks.inbox.databases.group_commit import GroupCommit
 from webhooks.inbox.databases.pending_write import PendingWrite
+from webhooks.inbox.databases.postgres_pool import AcknowledgementPool
+from webhooks.inbox.databases.sqlite_files import SqliteFiles
 from webhooks.inbox.databases.write_queue import CAPACITY
 
 pytestmark = [pytest.mark.postgres, pytest.mark.usefixtures("patient", "patient_with_locks")]
@@ -343,3 +348,37 @@ def test_a_process_that_may_start_no_thread_refuses(box: Inbox, monkeypatch: pyt
     writes = begin(box, [some_event(1), some_event(1)])
     assert sorted(write.wait()[1] for write in writes) == [0, 1]
     assert len(started) == batched_inserts.LANES
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_refused_events_do_not_wait_for_the_database_again(kind: str, tmp_path: Path) -> None:
+    """While it is silent, a process that stops would wait for it with each batch of them."""
+    attempts: list[int] = []
+    opening, refused = threading.Event(), threading.Event()
+
+    def prepare() -> None:
+        attempts.append(1)
+        opening.set()
+        refused.wait(60)
+        raise StoreUnavailable("silent")
+
+    files = SqliteFiles(tmp_path / "inbox.sqlite3", None)
+    queue: Any = BatchedInserts(AcknowledgementPool({}), prepare, lambda: ("now()", ()))
+    if kind == "sqlite":
+        queue = GroupCommit(lambda: pytest.fail("not reached"), tmp_path / "lock", files, prepare)
+
+    def begin(number: int) -> Write:
+        values = row(some_event(number))
+        write = PendingWrite(lambda _: (0, 0), 0.0, values) if kind == "sqlite" else PendingInsert(values, 0.0)
+        queue.begin(write)
+        return write
+
+    writes = [begin(0)]
+    assert opening.wait(60)
+    writes += [begin(number) for number in range(1, 220)]
+    for write in writes:
+        with pytest.raises(StoreUnavailable, match="did not commit"):
+            write.outcome()
+    refused.set()
+    queue.close()
+    assert attempts == [1]

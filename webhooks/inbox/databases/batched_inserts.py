@@ -104,9 +104,11 @@ class BatchedInserts:
         """Store what waits until the queue is closed; whatever fails is an error of its events."""
         while batch := waiting.take(most):
             wanted = [pending for pending in batch if pending.take()]
+            if not wanted:
+                continue
             try:
                 self._prepare()
-                settled = store(wanted) if wanted else []
+                settled = store(wanted)
             except Exception as caught:  # noqa: BLE001 - the thread must survive every failure
                 error = unavailable(caught) if can_pass(caught) else caught
                 # Without a connection, each batch would have to wait for an attempt to connect.

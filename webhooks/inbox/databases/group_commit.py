@@ -94,7 +94,9 @@ class GroupCommit:
 
     def _run(self) -> None:
         while batch := self._waiting.take(BATCH):
-            self._settle(batch)
+            # For writes that are not wanted any more, nothing has to wait for a locked database.
+            if not all(pending.abandoned for pending in batch):
+                self._settle(batch)
         self.discard()
 
     def _settle(self, batch: list[PendingWrite[Any]]) -> None:
