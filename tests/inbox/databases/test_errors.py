@@ -35,6 +35,7 @@ def sqlite_error(code: int) -> sqlite3.Error:
         ("57P03", True, True),  # cannot connect now
         ("57014", True, False),  # query canceled
         ("25006", True, True),  # read-only SQL transaction
+        ("0A000", True, True),  # feature not supported: cached plan must not change result type
         ("53100", True, False),  # disk full
         ("53300", True, False),  # too many connections
         ("40001", True, False),  # serialization failure

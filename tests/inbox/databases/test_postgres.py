@@ -33,6 +33,7 @@ from webhooks.inbox.jobs.attempt_sql import postgres_end, postgres_values
 from webhooks.inbox.jobs.attempts import attempt_end
 from webhooks.inbox.jobs.due_jobs import BY_URGENCY
 from webhooks.inbox.jobs.jobs import Following
+from webhooks.inbox.runs.sql import newest
 from webhooks.job import Job, JobState
 from webhooks.worker.worker import Worker
 
@@ -128,6 +129,22 @@ def test_first_statement_after_a_restart_finds_a_session(server: Server, opened:
             list(pool.map(lambda _: box.store.read(hold), range(POOL_SIZE)))
         end()
         assert operation()
+
+
+def test_migration_by_a_newer_server_is_not_noticed(postgres_server: Server, opened: Callable[..., Inbox]) -> None:
+    """During a rolling deployment a table gets a column, which is in the rows of statements that are prepared."""
+    box, newer = opened(url := postgres_server.url()), opened(url)
+
+    def newest_runs(connection: Connection) -> list[raw_sql.Row]:
+        return newest(connection, ("site", "resource"), 1, 0)
+
+    for run in (box.store.read, box.store.write):
+        # psycopg prepares what is run more often than five times.
+        for _ in range(6):
+            run(newest_runs)
+        with newer.store.migrating() as connection:
+            connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {run.__name__}_later integer")
+        assert run(newest_runs) == []
 
 
 def test_transaction_does_not_go_on_in_another_session(server: Server, opened: Callable[..., Inbox]) -> None:

@@ -28,6 +28,8 @@ READ_ONLY = "25006"
 INSUFFICIENT_PRIVILEGE = "42501"
 # A schema, table or column is missing: the statements are our own, so a backup is being restored.
 UNDEFINED = {"3F000", "42P01", "42703"}
+# A newer version of the server has added a column to a table whose rows a prepared statement of this session returns.
+CHANGED_TABLE = "0A000"
 # The transaction, or a pause in it, took longer than PostgreSQL's settings allow, and its session was ended.
 TIMED_OUT = {"25P03", "25P04"}
 # A table or a column is missing: the statements are our own, so it is the file that was damaged or replaced.
@@ -50,20 +52,20 @@ def can_pass(error: BaseException) -> bool:
     sqlstate: str | None = getattr(cause, "sqlstate", "")
     if sqlstate is None:
         return _is_client_side_failure(cause)
-    passing = {READ_ONLY, INSUFFICIENT_PRIVILEGE, *UNDEFINED, *TIMED_OUT}
+    passing = {READ_ONLY, CHANGED_TABLE, INSUFFICIENT_PRIVILEGE, *UNDEFINED, *TIMED_OUT}
     return sqlstate[:2] in PASSING_CLASSES or sqlstate in passing
 
 
 def lost_session(error: BaseException) -> bool:
     """Return whether PostgreSQL's session is of no use after this error and another one may work.
 
-    That includes a session that has become read-only, as after a fail-over.
+    That includes a session that has become read-only, as after a fail-over, and one that was there before a migration.
     """
     cause = error.orig if isinstance(error, DBAPIError) else error
     sqlstate: str | None = getattr(cause, "sqlstate", "")
     if sqlstate is None:
         return _is_client_side_failure(cause)
-    if sqlstate in {READ_ONLY, *TIMED_OUT}:
+    if sqlstate in {READ_ONLY, CHANGED_TABLE, *TIMED_OUT}:
         return True
     return sqlstate[:2] in LOST_SESSION_CLASSES and sqlstate != QUERY_CANCELED
 
