@@ -14,7 +14,7 @@ from werkzeug.serving import is_running_from_reloader
 from webhooks import cli
 from webhooks.cli.support import demo_settings
 from webhooks.config.environment import require_free_address
-from webhooks.config.probable_mistakes import probable_mistakes
+from webhooks.config.probable_mistakes import NEW_TOKEN, SHORT_TOKEN, probable_mistakes
 from webhooks.config.settings import Settings, doubtful_variables, is_flask_command, load_environment
 from webhooks.event import MAX_BYTES
 from webhooks.garbage_collection import collect_as_usual
@@ -120,7 +120,7 @@ def check_settings(services: Services) -> None:
     if not services.settings.webhook_tokens():
         warnings.append("WEBHOOK_TOKEN is empty: anyone who knows the URL can send events")
     elif services.settings.has_short_token():
-        warnings.append("WEBHOOK_TOKEN is short and could be guessed: use at least 32 characters")
+        warnings.append(f"{SHORT_TOKEN}. {NEW_TOKEN}")
     for warning in warnings:
         log.warning("%s", warning)
 
@@ -162,5 +162,5 @@ def check_sign_in(settings: Settings) -> list[str]:
     if not settings.requires_sign_in:
         log.info("Pages are served to this machine only: ADMIN_PASSWORD is not set")
     elif 0 < len(password) < SHORTEST_PASSWORD:
-        return [f"ADMIN_PASSWORD is short and could be guessed: use at least {SHORTEST_PASSWORD} characters"]
+        return [f"ADMIN_PASSWORD has fewer than {SHORTEST_PASSWORD} characters and could be guessed"]
     return []

@@ -42,6 +42,10 @@ class LeaseLost(Exception):
     """Another worker has taken this job over; the result of this attempt is discarded."""
 
 
+class SchemaMismatch(RuntimeError):
+    """The database has the schema of an older or newer version; the message says what to do."""
+
+
 class StoreUnavailable(Exception):
     """The inbox could not read or write in time; an event that is not stored must not be acknowledged."""
 

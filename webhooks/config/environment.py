@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import socket
@@ -17,6 +18,9 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values, find_dotenv
 
 from webhooks.config.env_file import read_env_file
+
+# read_env_file names the invalid lines; another project's file is none of our concern.
+logging.getLogger("dotenv").setLevel(logging.ERROR)
 
 ROOT = Path(__file__).resolve().parents[2]
 ENV_FILE = ROOT / ".env"

@@ -6,10 +6,14 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from webhooks.config.settings import SHORTEST_TOKEN
 from webhooks.config.site import Site
 
 # The secret of a personal access token, as Tableau shows it. Its name is chosen by a person.
 TOKEN_SECRET = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}:[A-Za-z0-9]{16,}")
+# A secret that is a common word is masked in every text, so these contain none that people choose.
+SHORT_TOKEN = f"WEBHOOK_TOKEN has fewer than {SHORTEST_TOKEN} characters and could be guessed"
+NEW_TOKEN = "Generate one: openssl rand -hex 32"  # noqa: S105 - a sentence
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 

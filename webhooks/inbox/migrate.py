@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, make_url, text
 
-from webhooks.errors import StoreUnavailable
+from webhooks.errors import SchemaMismatch, StoreUnavailable
 from webhooks.inbox.databases.sqlite_files import uri
 from webhooks.inbox.databases.store import Store
 
@@ -51,7 +51,8 @@ class Migrate(Enum):
 def prepare(store: Store, migrate: Migrate) -> None:
     """Migrate the database if that is allowed.
 
-    Raises RuntimeError if its schema is not the one that is needed, and StoreUnavailable if it existed before.
+    Raises RuntimeError if there is none, SchemaMismatch if its schema is not the one that is needed, and
+    StoreUnavailable if it existed before.
     """
     if migrate is Migrate.EXISTING and not (store.exists() and store.revision()):
         raise StoreUnavailable(
@@ -66,7 +67,7 @@ def prepare(store: Store, migrate: Migrate) -> None:
     if found is None and migrate is Migrate.NEVER:
         raise RuntimeError("The database has no inbox yet; the server creates it when it starts. Check DATABASE_URL")
     if found is not None and found < HEAD and migrate not in {Migrate.ALWAYS, Migrate.EXISTING}:
-        raise RuntimeError(
+        raise SchemaMismatch(
             f"The schema of the inbox is revision {found}; this version needs {HEAD}. Restart the server, which "
             "migrates it; a command does not, because a server of the older version may be running"
         )
@@ -76,12 +77,12 @@ def prepare(store: Store, migrate: Migrate) -> None:
 def upgrade(store: Store) -> None:
     """Run the missing migrations; safe to call from many processes at once.
 
-    Raises RuntimeError for a database that was migrated by a newer version of the server.
+    Raises SchemaMismatch for a database that was migrated by a newer version of the server.
     """
     with store.migrating() as connection:
         found = revision(connection)
         if found is not None and found > HEAD:
-            raise RuntimeError(
+            raise SchemaMismatch(
                 f"The schema of the inbox is revision {found}, made by a newer version of this server; "
                 f"this version needs {HEAD}. Use the newer version, or another DATABASE_URL"
             )

@@ -26,11 +26,14 @@ SOON_DAYS = 14
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One fact about the server; `state` is good, poor (needs attention) or bad (something does not work)."""
+    """One fact about the server.
+
+    `state` is good, poor (needs attention), bad (something does not work), or unknown: not checked yet.
+    """
 
     name: str
     text: str
-    state: Literal["good", "poor", "bad"]
+    state: Literal["good", "poor", "bad", "unknown"]
 
 
 def read_webhook_health(services: Services, now: datetime) -> WebhookHealth:
@@ -64,8 +67,10 @@ def summary(checks: list[Check]) -> Check:
 
 def _webhooks(services: Services, now: datetime) -> Iterator[Check]:
     health = read_webhook_health(services, now)
-    states: dict[str, Literal["good", "poor", "bad"]] = {"healthy": "good", "unhealthy": "bad", "unknown": "poor"}
-    yield Check("Webhooks in Tableau", health.text.removeprefix("webhooks "), states[health.state])
+    # Without a check so far, or without WEBHOOK_URL, nothing is known; an overdue check is a problem.
+    unknown: Literal["poor", "unknown"] = "poor" if health.checked_at else "unknown"
+    states: dict[str, Literal["good", "poor", "bad", "unknown"]] = {"healthy": "good", "unhealthy": "bad"}
+    yield Check("Webhooks in Tableau", health.text.removeprefix("webhooks "), states.get(health.state, unknown))
 
 
 def _worker(services: Services, _: datetime) -> Iterator[Check]:

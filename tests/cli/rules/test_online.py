@@ -166,6 +166,9 @@ def test_names_of_other_content_are_not_compared(flask: RunFlask, rules_file: Pa
     """The name of a user, a view or a site is in no list of workbooks."""
     write(rules_file, '"console"', '{ name = "ann" }', on="UserDeleted")
     assert texts(online(flask)[1], "names") == ["skipped: no condition names anything that can be looked up in Tableau"]
+    write(rules_file, '"console"', '{ name = "Scratch", project = "Finance" }', on="ViewDeleted")
+    (text,) = texts(online(flask)[1], "names")
+    assert text == 'ok: every name that was looked up exists in Tableau; not looked up: resource_name in rule "One"'
 
 
 def test_names_while_tableau_is_down(flask: RunFlask, site: Running, rules_file: Path) -> None:

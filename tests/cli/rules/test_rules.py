@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from notifiers import Notifiers
 from tests.cli.conftest import Receive, Run, objects
 from webhooks.cli.trigger.sample import FOLDER
 from webhooks.inbox import Inbox
@@ -110,6 +111,36 @@ def test_check_warns_of_a_misspelt_handler(flask: Run, services: Services, monke
     assert result.exit_code == 0
     assert result.stderr.startswith("warning: handler sales.greet: WorkbookCreatd is not a known event type")
     assert "1 rule, 1 warning." in result.stdout
+
+
+UNREACHABLE = """
+[[rule]]
+name = "x"
+on = "WorkbookCreated"
+notify = ["slack:#bi", "teams:finance", "pagerduty:nope", "post:x", "apprise:ops", "email:ann@acme.example"]
+"""
+
+
+def test_check_names_destinations_that_are_not_configured(
+    flask: Run, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that the settings lack is a warning; settings that are missing as a whole are a note, as in a pipeline."""
+    result = flask("rules", "check", "-", "--strict", stdin=UNREACHABLE)
+    kinds = ["apprise", "email", "pagerduty", "post", "slack", "teams"]
+    notes = [f"note: rules send messages to {kind}, which is not configured" for kind in kinds]
+    assert (result.exit_code, result.stderr.splitlines()) == (0, notes)
+    variables = {
+        "TEAMS_URLS": "bi=https://teams.example.org/1",
+        "PAGERDUTY_KEYS": f"data={'0a' * 16}",
+        "POST_URLS": "ops=https://ops.example.org",
+        "POST_SECRET": "0a" * 32,
+    }
+    monkeypatch.setitem(services.__dict__, "notifiers", Notifiers.from_variables(variables))
+    result = flask("rules", "check", "-", "--strict", stdin=UNREACHABLE)
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("warning: rules send messages to ")]
+    assert result.exit_code == 1
+    assert [line.split()[5] for line in warnings] == ["pagerduty:nope:", "post:x:", "teams:finance:"]
+    assert "1 rule, 3 warnings." in result.stdout
 
 
 def test_check_shows_excluded_events(flask: Run) -> None:

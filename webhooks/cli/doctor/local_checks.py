@@ -11,10 +11,10 @@ from webhooks.cli.doctor import sqlite_files
 from webhooks.cli.doctor.results import CheckResult, failed, ok, skipped, warning
 from webhooks.clock import utc_now
 from webhooks.config import environment
-from webhooks.config.probable_mistakes import probable_mistakes
+from webhooks.config.probable_mistakes import NEW_TOKEN, SHORT_TOKEN, probable_mistakes
 from webhooks.config.settings import doubtful_variables
 from webhooks.destinations import delivery_warnings
-from webhooks.errors import StoreUnavailable
+from webhooks.errors import SchemaMismatch, StoreUnavailable
 from webhooks.monitor.empty_requests import ADVICE
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
@@ -72,10 +72,9 @@ class LocalChecks:
         if not tokens and self._demo:
             yield ok("token", "not set; the demo accepts requests of this machine only")
         elif not tokens:
-            advice = "Generate one: openssl rand -hex 32"
-            yield warning("token", "WEBHOOK_TOKEN is not set: requests are not authenticated", advice)
+            yield warning("token", "WEBHOOK_TOKEN is not set: requests are not authenticated", NEW_TOKEN)
         elif settings.has_short_token():
-            yield warning("token", "WEBHOOK_TOKEN is short and could be guessed", "Use at least 32 characters.")
+            yield warning("token", SHORT_TOKEN, NEW_TOKEN)
         elif len(tokens) > 1:
             yield ok("token", f"{len(tokens)} are valid; remove the old one after flask webhooks sync")
         else:
@@ -86,6 +85,10 @@ class LocalChecks:
         try:
             with self._services.inbox.sessions.lock("doctor"):
                 size = self._services.inbox.store.size()
+        except SchemaMismatch as error:
+            # The sentence says what to do.
+            yield failed("database", str(error), "")
+            return
         except INBOX_ERRORS as error:
             advice = "Is DATABASE_URL correct, is the database running, is the disk full?"
             reason = f"not writable: {error}"

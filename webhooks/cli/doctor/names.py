@@ -25,6 +25,8 @@ from webhooks.spelling import closest
 MAX_LISTED, PAGE_SIZE = 2000, 1000
 # Seconds after which nothing more is asked; a call that has begun has a deadline of its own.
 TOTAL_SECONDS = 60.0
+# Conditions that were not looked up and are named.
+MOST_NAMED = 3
 ADVICE = "Names are compared without case. If it is created later, nothing needs to change."
 
 # The words for one value of a condition.
@@ -36,6 +38,7 @@ NOUNS = {
     "resource_luid": "workbook or data source",
     SITE: "site",
 }
+NAMES_OF_CONTENT = frozenset({"resource_name", "resource_luid"})
 
 
 @dataclass
@@ -60,26 +63,31 @@ class NameChecks:
     def check(self, rules: Rules) -> Iterator[CheckResult]:
         """Yield a warning for each name that does not exist, and one for each list that could not be read."""
         compared, warned = 0, False
-        for rule in (one for one in rules.rules if one.enabled):
-            for name, patterns in _conditions(rule).items():
-                known = self._values(name)
-                if known.error:
-                    continue
-                for pattern in _unmatched(patterns, known.values):
-                    # Once is enough.
-                    advice, warned = "" if warned else ADVICE, True
-                    yield warning("names", f'rule "{rule.name}": {_missing(name, pattern, known)}', advice)
-                compared += len(patterns)
+        left_out: list[str] = []
+        conditions = [
+            (rule, *condition) for rule in rules.rules if rule.enabled for condition in _conditions(rule).items()
+        ]
+        for rule, name, patterns in conditions:
+            if name in NAMES_OF_CONTENT and not _is_about_content(rule):
+                left_out.append(f'{name} in rule "{rule.name}"')
+                continue
+            known = self._values(name)
+            if known.error:
+                continue
+            for pattern in _unmatched(patterns, known.values):
+                # Once is enough.
+                advice, warned = "" if warned else ADVICE, True
+                yield warning("names", f'rule "{rule.name}": {_missing(name, pattern, known)}', advice)
+            compared += len(patterns)
+        yield from self._unread()
+        if not warned and not any(known.error for known in self._known.values()):
+            yield _summary(compared, left_out)
+
+    def _unread(self) -> Iterator[CheckResult]:
+        """Yield a warning for each list that could not be read."""
         for name, known in self._known.items():
             if known.error:
-                warned = True
                 yield warning("names", f"{name} cannot be compared: {known.error}", "")
-        if not warned:
-            yield (
-                ok("names", "every name in a condition exists in Tableau")
-                if compared
-                else skipped("names", "no condition names anything that can be looked up in Tableau")
-            )
 
     def _values(self, name: str) -> Known:
         if name not in self._known:
@@ -114,6 +122,16 @@ class NameChecks:
             known.values.update(dict.fromkeys(filter(None, values)))
 
 
+def _summary(compared: int, left_out: Sequence[str]) -> CheckResult:
+    """Return the result if every name that was compared exists."""
+    if not compared:
+        return skipped("names", "no condition names anything that can be looked up in Tableau")
+    if not left_out:
+        return ok("names", "every name in a condition exists in Tableau")
+    others = f"{', '.join(left_out[:MOST_NAMED])}{', …' if len(left_out) > MOST_NAMED else ''}"
+    return ok("names", f"every name that was looked up exists in Tableau; not looked up: {others}")
+
+
 def _values(name: str, items: Iterable[Any]) -> Iterator[str]:
     for item in items:
         if name == "tags":
@@ -135,19 +153,17 @@ def _project_names(projects: Sequence[Any]) -> Iterator[str]:
 
 
 def _conditions(rule: Rule) -> dict[str, Patterns]:
-    """Return the conditions of a rule whose values can be looked up."""
+    """Return the conditions of a rule whose values may be names in Tableau."""
     where: dict[str, Patterns] = {}
     for name, patterns in rule.event_filter.where.all:
         where[name] = (*where.get(name, ()), *patterns)
+    return {name: patterns for name, patterns in where.items() if name in NOUNS}
+
+
+def _is_about_content(rule: Rule) -> bool:
+    """Return whether all events of the rule are about workbooks and data sources: other names are in no list."""
     subjects = {one.subject for one in EVENT_TYPES.values() if matches(rule.event_filter.on, [one.name])}
-    # The names of views, users and sites are compared with no list.
-    about_content = bool(subjects) and subjects <= {"workbook", "datasource", "label"}
-    needs_content = {"resource_name", "resource_luid"}
-    return {
-        name: patterns
-        for name, patterns in where.items()
-        if name in NOUNS and (about_content or name not in needs_content)
-    }
+    return bool(subjects) and subjects <= {"workbook", "datasource", "label"}
 
 
 def _unmatched(patterns: Patterns, values: Iterable[str]) -> Iterator[str]:

@@ -66,18 +66,14 @@ def check(file: Path | None, strict: bool, online: bool, as_json: bool) -> None:
             for diagnostic in error.errors:
                 terminal.print_json(asdict(diagnostic))
         raise Failure(str(error)) from None
-    warnings = [*found.warnings, *(f"handler {warning}" for warning in application.registry().warnings())]
-    for warning in warnings:
-        terminal.warn(f"warning: {warning}")
-    for note in (*application.missing_webhooks(found), *application.job_list_notes(found)):
-        terminal.warn(f"note: {note}")
+    warnings = print_remarks(found, with_destinations=not online)
     if as_json:
         for rule in found.rules:
             terminal.print_json(rule_object(rule))
     else:
         source = "stdin" if str(file) == "-" else file or application.settings().rules_file
-        print_summary(found, source, len(warnings))
-    failed = strict and bool(warnings)
+        print_summary(found, source, warnings)
+    failed = strict and warnings > 0
     if online:
         from webhooks.cli.rules.online import show_online_checks  # noqa: PLC0415 - imports clients of other services
 
@@ -137,6 +133,20 @@ def activate(file: Path | None) -> None:
     version = versions.activate(source.text, f"{active.source} (activate)", force=True, included=source.included)
     application.record("activate rules", f"version {version.id}", str(path))
     click.echo(f"Version {version.id} of the rules is in force; servers use it within seconds.")
+
+
+def print_remarks(rules: Rules, *, with_destinations: bool) -> int:
+    """Print probable mistakes as warnings, and return their number; print notes about what may be missing here only."""
+    warnings = [*rules.warnings, *(f"handler {warning}" for warning in application.registry().warnings())]
+    notes = [*application.missing_webhooks(rules), *application.job_list_notes(rules)]
+    if with_destinations:
+        # A pipeline may lack the settings of a notifier.
+        unknown, unconfigured = application.delivery_problems(rules)
+        warnings, notes = [*warnings, *unknown], [*notes, *unconfigured]
+    for kind, texts in (("warning", warnings), ("note", notes)):
+        for text in texts:
+            terminal.warn(f"{kind}: {application.redact(text)}")
+    return len(warnings)
 
 
 def print_summary(rules: Rules, source: Path | str, warnings: int) -> None:

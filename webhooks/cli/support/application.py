@@ -84,6 +84,22 @@ def missing_webhooks(rules: Rules) -> list[str]:
         return []
 
 
+def delivery_problems(rules: Rules) -> tuple[list[str], list[str]]:
+    """Return a sentence for each destination of the rules that is not configured.
+
+    The first sentences are about names, such as that of a Teams channel, that the settings of their notifier lack. The
+    others are about settings that are missing as a whole, as they are where a rules file is only checked.
+    """
+    from webhooks.destinations import delivery_warnings, kind_of  # noqa: PLC0415 - few commands need notifiers
+
+    notifiers = services().notifiers
+    kinds = {to: kind_of(to, notifiers.with_default_address) for to in rules.destinations}
+    configured = [to for to, kind in kinds.items() if kind in notifiers.configured]
+    unknown = delivery_warnings(configured, notifiers)
+    missing = [text for text in delivery_warnings(rules.destinations, notifiers) if text not in unknown]
+    return unknown, [*missing, *services().token_problems(rules)]
+
+
 def job_list_notes(rules: Rules) -> list[str]:
     """Return a sentence on the event types that these rules need from Tableau's job list, if there are any."""
     from webhooks.registration.job_list import describe_source  # noqa: PLC0415 - few rules need it
