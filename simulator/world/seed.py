@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -68,7 +70,7 @@ class Seed:
     def company(self) -> Site:
         """Return the site of the credentials, with all its contents."""
         name = self._config.content_url.title() or "Default"
-        site = Site(self._luid(), name, self._config.content_url)
+        site = Site(self._named("site", name), name, self._config.content_url)
         self._add_users(site)
         self._add_projects(site)
         self._add_content(site)
@@ -80,19 +82,34 @@ class Seed:
     def branch(self, head: Site) -> Site:
         """Return a second, nearly empty site of the same server, to switch to."""
         content_url = "branch" if head.content_url != "branch" else "branch-2"
-        site = Site(self._luid(), "Branch", content_url)
-        self._add_users(site)
+        site = Site(self._named("site", "Branch"), "Branch", content_url)
+        self._add_users(site, is_home=False)
         owner = next(iter(site.users))
         project = Project(self._luid(), "Default", owner, "The default project", created_at=self._now)
         site.projects[project.luid] = project
         return site
 
-    def _add_users(self, site: Site) -> None:
+    def _named(self, kind: str, name: str) -> str:
+        """Return a LUID made from kind and name, as `flask trigger` makes it; the next one if not in the usual company.
+
+        Events of `flask trigger` and Postman are then about content of the demo's site.
+        """
+        # Also if it is not used, so that other identifiers do not change.
+        drawn = self._luid()
+        if (self._config.content_url, self._config.seed) != (Config.content_url, Config.seed):
+            # Two sites have no LUIDs in common.
+            return drawn
+        digest = hashlib.sha256(f"{kind}/{name}".encode()).digest()
+        return str(uuid.UUID(bytes=digest[:16], version=4))
+
+    def _add_users(self, site: Site, *, is_home: bool = True) -> None:
         names = {0: self._config.username}
         for index, (full_name, short, role) in enumerate(PEOPLE):
             email = f"{short}@acme.example"
             seen = self._now - timedelta(hours=3 * index + 1)
-            user = User(self._luid(), names.get(index, email), full_name, email, role, seen)
+            name = names.get(index, email)
+            luid = self._named("user", name) if is_home else self._luid()
+            user = User(luid, name, full_name, email, role, seen)
             site.users[user.luid] = user
         luids = list(site.users)
         for name, members in GROUPS.items():
@@ -106,12 +123,12 @@ class Seed:
             luids[name] = project.luid
             site.projects[project.luid] = project
 
-    def _content(self, site: Site, name: str, project: str, owner: int) -> dict[str, object]:
+    def _content(self, site: Site, kind: str, name: str, project: str, owner: int) -> dict[str, object]:
         """Return the fields that all content has."""
         self._number += 1
         age = timedelta(days=400 - self._number)
         return {
-            "luid": self._luid(),
+            "luid": self._named(kind, name),
             "number": self._number,
             "name": name,
             "content_url": content_url(name),
@@ -123,22 +140,22 @@ class Seed:
 
     def _add_content(self, site: Site) -> None:
         for name, project, owner, kind, certified, tables in DATASOURCES:
-            base = self._content(site, name, project, owner)
+            base = self._content(site, "datasource", name, project, owner)
             source = Datasource(**base, type=kind, is_certified=certified, tables=list(tables))  # type: ignore[arg-type]
             source.has_extracts = kind != "google-sheets"
             source.certification_note = "Checked by the stewards" if certified else ""
             site.datasources[source.luid] = source
         sources = {source.name: source.luid for source in site.datasources.values()}
         for name, project, owner, tags, reads, views in WORKBOOKS:
-            workbook = Workbook(**self._content(site, name, project, owner))  # type: ignore[arg-type]
+            workbook = Workbook(**self._content(site, "workbook", name, project, owner))  # type: ignore[arg-type]
             workbook.tags = list(tags)
             workbook.datasources = [sources[source] for source in reads]
             workbook.has_extracts = bool(reads)
             site.workbooks[workbook.luid] = workbook
             for view in views:
-                add_view(site, workbook, view, self._luid())
+                add_view(site, workbook, view, self._named("view", view))
         for name, project, owner, output in FLOWS:
-            flow = Flow(**self._content(site, name, project, owner), output=output)  # type: ignore[arg-type]
+            flow = Flow(**self._content(site, "flow", name, project, owner), output=output)  # type: ignore[arg-type]
             site.flows[flow.luid] = flow
 
     def _add_tasks(self, site: Site) -> None:
@@ -167,8 +184,9 @@ class Seed:
     def _add_subscriptions_and_alerts(self, site: Site) -> None:
         people = list(site.users)
         for index, view in enumerate(list(site.views.values())[:3]):
+            subject = f"{view.name} every Monday"
             subscription = Subscription(
-                self._luid(), f"{view.name} every Monday", "View", view.luid, people[index], self._luid()
+                self._named("subscription", subject), subject, "View", view.luid, people[index], self._luid()
             )
             site.subscriptions[subscription.luid] = subscription
         for index, view in enumerate(list(site.views.values())[3:5]):

@@ -15,7 +15,8 @@ from webhooks import event_types
 from webhooks.event_types import RULE_EVENT_TYPES
 
 FOLDER = Path(__file__).parent / "samples"
-SITE = "Marketing"
+# The names in the samples are those of the simulated site, whose LUIDs are made from names in the same way.
+SITE = "Acme"
 
 Payload = dict[str, Any]
 
