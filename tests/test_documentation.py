@@ -57,3 +57,11 @@ def test_example_env_holds_no_secret() -> None:
 def test_every_variable_is_documented(variable: str) -> None:
     """README.md or a page under docs/ mentions each variable."""
     assert re.search(rf"\b{variable}\b", pages()), f"{variable} is in neither README.md nor docs/"
+
+
+def test_each_decision_has_a_number_of_its_own() -> None:
+    """Its heading begins with the number of its file."""
+    files = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = [file.name[:3] for file in files]
+    assert len(set(numbers)) == len(numbers) >= 43
+    assert [file.read_text(encoding="utf-8").partition(" ")[2][:3] for file in files] == numbers

@@ -186,7 +186,7 @@ class ActiveRules:
 
     def _use(self, version: RuleVersion) -> None:
         """Parse the version and plan by it, or pause planning if this process does not understand it."""
-        if self._unusable == version.id:
+        if self._unusable == version.id and self._started:
             return
         if self._current is not None and self._current.version == version and self._started:
             return

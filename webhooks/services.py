@@ -83,6 +83,8 @@ class Services:
         self._worker: Worker | None = None
         # Whether another process of the server runs the jobs, until this one is needed.
         self._stands_by = False
+        # How many processes this server has, one of which runs the jobs of all.
+        self.processes = 1
         self._claims = True
         self._heartbeat: Heartbeat | None = None
         self._monitors: list[Monitor] = []
@@ -466,13 +468,16 @@ class Services:
             self._heartbeat = self.heartbeat()
             self._heartbeat.start()
 
-    def start_worker(self, threads: int | None = None) -> None:
-        """Start this process's embedded worker and monitor, unless WORKER_THREADS is 0; `threads` replaces its number.
+    def start_worker(self, processes: int = 1) -> None:
+        """Start this process's embedded worker and monitor, unless WORKER_THREADS is 0.
 
-        Threads do not survive a fork: call it in the process that serves, not before.
+        It has the threads of this number of processes. Threads do not survive a fork: call it in the process that
+        serves, not before.
         """
         self._start_serving()
         if self.settings.worker_threads and self._worker is None:
+            threads = self.settings.worker_threads * processes
+            self.inbox.store.allow_connections(threads, processes)
             self._worker = self.worker(threads)
             if not self._claims:
                 # The process was stopped meanwhile.

@@ -104,6 +104,13 @@ def test_server_that_does_not_know_an_action_plans_nothing(
     active = new("a.toml", RULE.format(name="A"))
     active.refresh()
     inbox.rule_versions.activate('[[rule]]\nname = "B"\non = "*"\nopen_ticket = "x"\n', "newer:/rules.toml")
+    # Of a process that stood by while another one planned.
+    stood_by = new("a.toml")
+    assert any("plans no events" in problem for problem in stood_by.problems())
+    with pytest.raises(PlanningPaused):
+        stood_by.refresh()
+    assert caplog.text.count("planning is paused") == 1
+    caplog.clear()
     for _ in range(3):
         with pytest.raises(PlanningPaused):
             active.refresh()

@@ -25,10 +25,12 @@ CHECK_SECONDS = 0.25
 WAKE_PAUSE_SECONDS = 0.005
 # The share of a processor core from which on a process is busy; with Python's lock it cannot use much more.
 BUSY_SHARE = 0.8
-# Consecutive seconds for which it has to be busy until another process helps.
-BUSY_SECONDS = 3
+# Consecutive seconds for which it has to be busy until it needs help.
+BUSY_SECONDS = 2
 # Without a sign for so long, the process is regarded as stuck.
-SILENT_SECONDS = 10.0
+SILENT_SECONDS = 3.0
+# Seconds for which it has to need help: after a pause of the whole machine, or an outage of the database, it does not.
+NEEDED_SECONDS = 2.0
 # Time for the thread to end.
 STOP_SECONDS = 5.0
 
@@ -126,19 +128,20 @@ class JobProcess:
         self, role: JobRole, services: Services, processes: int, on_error: Callable[[Exception], None]
     ) -> None:
         self._role, self._services, self._on_error = role, services, on_error
-        self._own = services.settings.worker_threads
-        self._all = self._own * processes
+        self._own, services.processes = services.settings.worker_threads, processes
         self._runs_jobs = False
+        # Since when the process with the role has needed help (monotonic).
+        self._needed_since: float | None = None
         self._stopping = threading.Event()
         self._busy = BusyTime()
-        self._thread = threading.Thread(target=self._run, name="job-process", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="role", daemon=True)
 
     def start(self) -> None:
         """Start the worker if no other process has the role; otherwise stand by."""
-        if self._own and not self._role.acquire():
+        if self._own and not self._acquire():
             self._services.stand_by()
         else:
-            self._services.start_worker(self._all)
+            self._services.start_worker(self._services.processes)
             self._runs_jobs = True
         if self._own:
             self._thread.start()
@@ -156,6 +159,21 @@ class JobProcess:
             self._services.inbox.news.set()
             self._role.wake()
             self._thread.join(STOP_SECONDS)
+
+    def can_help(self, now: float) -> bool:
+        """Return whether the process with the role needs help, and this one could; `now` is monotonic."""
+        if not self._role.needs_help:
+            self._needed_since = None
+        elif self._needed_since is None:
+            self._needed_since = now
+        elif now - self._needed_since >= NEEDED_SECONDS:
+            try:
+                self._services.inbox.check_writable()
+            except Exception:  # noqa: BLE001 - of any kind if the database is damaged
+                self._needed_since = None
+            else:
+                return True
+        return False
 
     def _run(self) -> None:
         try:
@@ -188,15 +206,21 @@ class JobProcess:
             self._stopping.wait(WAKE_PAUSE_SECONDS)
         if self._stopping.is_set():
             return False
-        if self._role.acquire():
-            if self._stopping.is_set():
-                # The signal came in between.
-                self._role.release()
-                return False
-            self._services.start_worker(self._all)
+        if self._acquire():
+            self._services.start_worker(self._services.processes)
             self._runs_jobs = True
-        elif self._role.needs_help:
+        elif self.can_help(time.monotonic()):
             log.info("Another process of this server cannot run all jobs, this one runs jobs as well")
-            self._services.start_worker(self._own)
+            self._services.start_worker()
             return True
         return False
+
+    def _acquire(self) -> bool:
+        """Take the role if it is free, unless this process is stopping."""
+        if not self._role.acquire():
+            return False
+        if self._stopping.is_set():
+            # The signal came before; no other process could have it until this one has ended.
+            self._role.release()
+            return False
+        return True

@@ -77,7 +77,7 @@ def _worker(services: Services, _: datetime) -> Iterator[Check]:
     if not services.settings.worker_threads:
         yield Check("Worker", "in a separate process", "good")
     elif services.working() and services.plans_events():
-        yield Check("Worker", count(services.settings.worker_threads, "thread"), "good")
+        yield Check("Worker", count(services.settings.worker_threads * services.processes, "thread"), "good")
     else:
         yield Check("Worker", "not running, or plans nothing", "bad")
 

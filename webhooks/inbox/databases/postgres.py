@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.engine import URL, Engine, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from webhooks.inbox import migrate
@@ -42,7 +42,8 @@ from webhooks.job import Job
 
 T = TypeVar("T")
 
-# Connections of each process for its workers; those for acknowledgements and the one that listens are extra.
+# Connections of each process for pages and its worker, and for each further process whose jobs its worker runs; those
+# for acknowledgements and the one that listens are extra.
 POOL_SIZE = 5
 # A failed operation is repeated only if it failed this fast, as with a connection that has gone stale.
 REPEAT_SECONDS = 1.0
@@ -86,34 +87,51 @@ class PostgresStore(Store):
     def __init__(self, url: URL, clock: Clock | None = None) -> None:
         super().__init__()
         self._clock = clock
-        # A single statement needs no transaction around it, which would take two round trips more.
-        self._engine = create_engine(
-            url, pool_size=POOL_SIZE, max_overflow=0, pool_timeout=5, pool_recycle=1800, isolation_level="AUTOCOMMIT"
-        )
+        # The monotonic time at which the last session was found to be lost: older ones are probably lost as well.
+        self._lost_at = 0.0
+        self._url, self._size = url, POOL_SIZE
+        self._engine = self._create_engine()
         _, arguments = self._engine.dialect.create_connect_args(url)
         # After a fail-over the old primary may still accept connections.
         self._arguments: dict[str, Any] = {"target_session_attrs": "read-write", **arguments, **CONNECTION}
+        self._acknowledging = AcknowledgementPool(self._arguments)
+        self._inserts = BatchedInserts(self._acknowledging, self.ensure_ready, self.wall_sql)
 
-        @event.listens_for(self._engine, "do_connect")
+    def _create_engine(self) -> Engine:
+        # A single statement needs no transaction around it, which would take two round trips more.
+        engine = create_engine(
+            self._url,
+            pool_size=self._size,
+            max_overflow=0,
+            pool_timeout=5,
+            pool_recycle=1800,
+            isolation_level="AUTOCOMMIT",
+        )
+
+        @event.listens_for(engine, "do_connect")
         def connect(_dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> Any:
             return BoundedConnection.connect(**{**options, **self._arguments}, autocommit=True)
 
-        @event.listens_for(self._engine, "handle_error")
+        @event.listens_for(engine, "handle_error")
         def mark_lost_session(context: ExceptionContext) -> None:
             # Also when the server has become read-only.
             if lost_session(context.original_exception):
                 context.is_disconnect = True
 
-        # The monotonic time at which the last session was found to be lost: older ones are probably lost as well.
-        self._lost_at = 0.0
-
-        @event.listens_for(self._engine, "invalidate")
+        @event.listens_for(engine, "invalidate")
         def note_loss(_driver: object, _record: object, error: BaseException | None) -> None:
             if error is not None and lost_session(error):
                 self._lost_at = time.monotonic()
 
-        self._acknowledging = AcknowledgementPool(self._arguments)
-        self._inserts = BatchedInserts(self._acknowledging, self.ensure_ready, self.wall_sql)
+        return engine
+
+    def allow_connections(self, threads: int, processes: int) -> None:
+        size = max(POOL_SIZE, min(threads, POOL_SIZE * processes))
+        if size > self._size:
+            self._size, old = size, self._engine
+            self._engine = self._create_engine()
+            # Those in use are closed when they are returned.
+            old.dispose()
 
     def after_fork(self) -> None:
         super().after_fork()

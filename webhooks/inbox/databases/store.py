@@ -84,6 +84,9 @@ class Store(ABC):
         """Replace the parent's connections, threads and locks in a child process, without touching the parent's."""
         self._preparing = threading.Lock()
 
+    def allow_connections(self, threads: int, processes: int) -> None:  # noqa: B027 - SQLite needs no more
+        """Allow a worker that has the threads of several processes as many connections as they would have."""
+
     def ensure_ready(self) -> None:
         """Prepare the database unless that is done; a server may start before its database does."""
         if self._ready:
