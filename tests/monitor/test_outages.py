@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,8 @@ def all_stored(server: Server, payloads: list[dict[str, Any]]) -> bool:
 
 def is_reconciling(server: Server) -> bool:
     """Return whether reconciliation has run once, which is when it knows from when on it has to look."""
-    with sqlite3.connect(server.environment["DATABASE_URL"].removeprefix("sqlite:///")) as database:
+    file = server.environment["DATABASE_URL"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(file)) as database:
         return bool(database.execute("SELECT 1 FROM state WHERE key = 'reconcile'").fetchall())
 
 

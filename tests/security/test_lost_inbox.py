@@ -34,7 +34,8 @@ Damage = Callable[[Path], object]
 def replace(database: Path) -> None:
     """Put a consistent copy in the place of the database, as a restored backup."""
     copy = database.with_name("copy")
-    sqlite3.connect(database).execute(f"VACUUM INTO '{copy}'")
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(f"VACUUM INTO '{copy}'")
     copy.replace(database)
 
 

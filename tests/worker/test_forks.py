@@ -129,3 +129,62 @@ def test_child_of_a_killed_process_does_not_hold_the_lock(
         assert not opened(sqlite_url).events.receive(event()).duplicate
     finally:
         os.kill(child, signal.SIGKILL)
+
+
+# Forks while another thread is in a read or a write, and prints what its child, and a third thread meanwhile, got.
+IN_USE = """
+import os, sys, threading, time
+from sqlalchemy import text
+from tests.support.databases import some_event
+from webhooks.errors import StoreUnavailable
+from webhooks.inbox import Inbox
+from webhooks.inbox.databases import sqlite_use
+sqlite_use.FORK_SECONDS = float(sys.argv[3])
+inbox = Inbox.open(sys.argv[1])
+inbox.events.receive(some_event(0))
+begun = threading.Event()
+
+def use(connection):
+    connection.execute(text("SELECT count(*) FROM events")).all()
+    begun.set()
+    time.sleep(1)
+
+def receive():
+    inbox.events.receive(some_event(1))
+    if sys.argv[2] == "read":
+        print("event stored during the read", first.is_alive(), flush=True)
+
+first = threading.Thread(target=getattr(inbox.store, sys.argv[2]), args=(use,))
+first.start()
+begun.wait()
+second = threading.Thread(target=receive)
+second.start()
+if os.fork() == 0:
+    try:
+        print("child stored", inbox.events.receive(some_event(2)).id > 1, flush=True)
+    except StoreUnavailable as error:
+        print("child:", error, flush=True)
+    os._exit(0)
+first.join()
+second.join()
+os.wait()
+inbox.close()
+"""
+DURING = "event stored during the read True"
+
+
+@pytest.mark.parametrize(
+    ("use", "seconds", "said"),
+    [
+        ("write", "5", {"child stored True"}),
+        ("read", "5", {DURING, "child stored True"}),
+        ("read", "0.1", {DURING, "child: this process was forked while another thread used the inbox"}),
+    ],
+)
+def test_fork_waits_until_no_thread_uses_the_inbox(sqlite_url: str, use: str, seconds: str, said: set[str]) -> None:
+    """Otherwise the child would wait for locks that are never free there; other threads store events meanwhile."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", IN_USE, sqlite_url, use, seconds],
+        check=False, cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, set(done.stdout.splitlines())) == (0, said), done.stderr

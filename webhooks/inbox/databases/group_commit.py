@@ -20,6 +20,7 @@ from webhooks.inbox.databases.errors import can_pass, unavailable
 from webhooks.inbox.databases.log_sync import LogSync
 from webhooks.inbox.databases.pending_write import PendingWrite
 from webhooks.inbox.databases.sqlite_files import SqliteFiles
+from webhooks.inbox.databases.sqlite_use import SQLITE
 from webhooks.inbox.databases.write_queue import WriteQueue
 from webhooks.inbox.events import insert_event
 
@@ -81,8 +82,9 @@ class GroupCommit:
         for file in (self._connection, self._log, self._lock):
             try:
                 if file is not None:
-                    file.close()
-            except (SQLAlchemyError, OSError):
+                    with SQLITE:
+                        file.close()
+            except (SQLAlchemyError, OSError, StoreUnavailable):
                 log.debug("Error while closing a broken connection", exc_info=True)
         self._connection = self._lock = None
 
@@ -108,7 +110,8 @@ class GroupCommit:
                 batch += self._waiting.take_more(BATCH - len(batch))
                 # Before the commit: a process that starts reads the newest event as soon as it is committed.
                 known = self._files.newest
-                commit(connection, batch)
+                with SQLITE:
+                    commit(connection, batch)
                 # While other processes wait: they see the events in the order of their ids.
                 self._files.record(inserted_ids(batch), known)
             # While other processes commit.
@@ -134,11 +137,12 @@ class GroupCommit:
         self._files.verify()
         self._lock = self._lock or open_lock(self._lock_file)
         if self._connection is None:
-            self._connection = self._connect()
-            _driver(self._connection).execute("PRAGMA synchronous=NORMAL")
+            with SQLITE:
+                self._connection = self._connect()
+                _driver(self._connection).execute("PRAGMA synchronous=NORMAL")
         self._log.open()
         if self._log.failed(self._lock):
-            with locked(self._lock):
+            with locked(self._lock), SQLITE:
                 self._log.repair(self._lock, _driver(self._connection))
         return self._lock, self._connection
 

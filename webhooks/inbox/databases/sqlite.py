@@ -24,6 +24,7 @@ from webhooks.inbox.databases.group_commit import GroupCommit, locked_soon, open
 from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.databases.pending_write import PendingWrite
 from webhooks.inbox.databases.sqlite_files import BUSY_SECONDS, SqliteFiles, uri
+from webhooks.inbox.databases.sqlite_use import SQLITE
 from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Store
 from webhooks.inbox.events import insert_event
 from webhooks.inbox.jobs.attempt_sql import AttemptEnd, sqlite_end, sqlite_start
@@ -108,11 +109,11 @@ class SqliteStore(Store):
     def ensure_ready(self) -> None:
         super().ensure_ready()
         if self._files.anchor is None:
-            with self._watching, translated():
+            with self._watching, SQLITE, translated():
                 if self._files.anchor is None:
                     self._files.watch()
         if self._offset is None and self._fixed is None and sqlite_clock.boot_id():
-            with self._connected() as connection:
+            with self._connected() as connection, SQLITE:
                 self._offset = sqlite_clock.offset(connection)
             if self._offset is None and self.may_start_clock:
                 with self.migrating() as connection:
@@ -122,7 +123,7 @@ class SqliteStore(Store):
         self.ensure_ready()
         with translated():
             try:
-                with self._readers.connect() as connection:
+                with SQLITE, self._readers.connect() as connection:
                     return operation(connection)
             except Exception:
                 # The error may be due to other files than those that were opened.
@@ -208,12 +209,12 @@ class SqliteStore(Store):
         return self._path.exists()
 
     def revision(self) -> str | None:
-        with self._connected() as connection:
+        with self._connected() as connection, SQLITE:
             return migrate.revision(connection)
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
-        with self._connected() as connection, open_lock(self._lock_file) as lock, locked_soon(lock):
+        with self._connected() as connection, open_lock(self._lock_file) as lock, locked_soon(lock), SQLITE:
             # Only effective in an empty file: the space of deleted rows can then be returned in small steps.
             connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
@@ -238,7 +239,8 @@ class SqliteStore(Store):
                         verified_at = now
                         with suppress(StoreUnavailable):
                             self._files.verify()
-                    version = query("PRAGMA data_version").fetchone()
+                    with SQLITE:
+                        version = query("PRAGMA data_version").fetchone()
                     if version != seen:
                         seen = version
                         on_change()
@@ -256,14 +258,15 @@ class SqliteStore(Store):
         while self.scalar(text("PRAGMA auto_vacuum")) and self.scalar(text("PRAGMA freelist_count")):
             time.sleep(VACUUM_PAUSE_SECONDS)
             self.write(vacuum)
-        with self._connected() as connection:
+        with self._connected() as connection, SQLITE:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
 
     def close(self) -> None:
         if self._commit is not None:
             self._commit.close()
-        self._readers.dispose()
-        self._writer.dispose()
+        with suppress(StoreUnavailable), SQLITE:
+            self._readers.dispose()
+            self._writer.dispose()
         self._files.close()
 
     def _start(self) -> GroupCommit:
@@ -286,15 +289,23 @@ class SqliteStore(Store):
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        """Open a connection on which each statement is committed by itself. Raises StoreUnavailable."""
+        """Open a connection on which each statement is committed by itself, for use with SQLITE.
+
+        Raises StoreUnavailable.
+        """
         with translated():
             if not self._ready:
                 self._files.require_unchanged()
                 if self.may_create:
                     self._files.create()
             try:
-                with self._writer.connect() as connection:
+                with SQLITE:
+                    connection = self._writer.connect()
+                try:
                     yield connection
+                finally:
+                    with SQLITE:
+                        connection.close()
             except UnicodeDecodeError as error:
                 # The driver's message contains a part of the damaged file.
                 raise StoreUnavailable(f"{self._path} is damaged: {error}") from error

@@ -11,7 +11,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from webhooks.errors import StoreUnavailable
+from webhooks.forks import Lock
 from webhooks.inbox.databases.known_database import KnownDatabase
+from webhooks.inbox.databases.sqlite_use import SQLITE
 from webhooks.inbox.databases.wal_index import Checkpoint, read_index
 
 # SQLite has no way to notice that its open files are no longer those at the path, https://www.sqlite.org/howtocorrupt.html
@@ -156,7 +158,8 @@ class SqliteFiles:
             return
         # The last process that closes the database removes the log.
         self._known.release()
-        self.anchor.close()
+        with SQLITE:
+            self.anchor.close()
         self.anchor = None
         close_shared(self._database_file)
         close_shared(self._index_file)
@@ -177,7 +180,7 @@ class SqliteFiles:
         if not shrunk or self.anchor is None:
             return
         complete = False
-        with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error), SQLITE:
             ((page_size,),) = self.anchor.execute("PRAGMA page_size").fetchall()
             ((pages,),) = self.anchor.execute("PRAGMA page_count").fetchall()
             # After new pages were written to the log, only reading all of them shows whether one is missing.
@@ -223,7 +226,11 @@ class SqliteFiles:
         if os.pread(self._database_file, DATABASE_HEADER_BYTES, 0) != self._header:
             return False
         known = self._known.newest
-        with suppress(sqlite3.Error), closing(sqlite3.connect(uri(self._path, create=False), uri=True)) as connection:
+        with (
+            suppress(sqlite3.Error),
+            SQLITE,
+            closing(sqlite3.connect(uri(self._path, create=False), uri=True)) as connection,
+        ):
             ((newest,),) = connection.execute(NEWEST).fetchall()
             whole = connection.execute("PRAGMA integrity_check(1)").fetchall() == [("ok",)]
             return whole and (newest or 0) >= known
@@ -233,7 +240,7 @@ class SqliteFiles:
 # The open files of all inboxes in this process: descriptor and number of users. To close one would release the locks
 # that SQLite holds on the same file for another inbox, https://www.sqlite.org/howtocorrupt.html
 _shared: dict[Identity, list[int]] = {}
-_sharing = threading.Lock()
+_sharing = Lock()
 
 
 def open_shared(file: str) -> int:
