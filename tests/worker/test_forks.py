@@ -188,3 +188,32 @@ def test_fork_waits_until_no_thread_uses_the_inbox(sqlite_url: str, use: str, se
         check=False, cwd=ROOT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert (done.returncode, set(done.stdout.splitlines())) == (0, said), done.stderr
+
+
+CLOSED = """
+import os, sys
+from tests.support.databases import some_event
+from webhooks.inbox import Inbox
+inbox = Inbox.open(sys.argv[1])
+inbox.events.receive(some_event(0))
+(opened, open_child), (closed, close_parent) = os.pipe(), os.pipe()
+if os.fork() == 0:
+    os.close(close_parent)
+    inbox.events.receive(some_event(1))
+    os.write(open_child, b"x")
+    os.read(closed, 1)
+    inbox.events.receive(some_event(2))
+    os._exit(0)
+os.read(opened, 1)
+inbox.close()
+os.close(close_parent)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+"""
+
+
+def test_child_uses_the_inbox_after_its_parent_has_closed_it(sqlite_url: str, opened: Callable[..., Inbox]) -> None:
+    """The parent, the last other process that closes the database, does not remove the log with the child's events."""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", CLOSED, sqlite_url]
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert len(opened(sqlite_url).events.list()) == 3

@@ -100,7 +100,7 @@ class SqliteStore(Store):
         super().after_fork()
         PARENT_CONNECTIONS.extend([self._readers.pool, self._commit, self._files.anchor])
         self._readers.dispose(close=False)
-        self._files = SqliteFiles(self._path, self._known)
+        self._files = SqliteFiles(self._path, self._known, forked=True)
         self._starting, self._watching = threading.Lock(), threading.Lock()
         if self._commit is not None:
             self._commit.after_fork()

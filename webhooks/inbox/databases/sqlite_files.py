@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import threading
@@ -30,6 +31,11 @@ DATABASE_HEADER_BYTES = 100
 # The column survives the deletion of events, https://www.sqlite.org/autoinc.html
 NEWEST = "SELECT max(seq) FROM sqlite_sequence WHERE name = 'events'"
 
+# Bytes that a connection locks as long as it is open, with their length and start: of the database, and of the index.
+# https://www.sqlite.org/fileformat2.html#the_lock_byte_page, https://www.sqlite.org/walformat.html#wal_locks
+DATABASE_LOCK = (510, 0x40000002)
+INDEX_LOCK = (1, 128)
+
 Identity = tuple[int, int]
 
 
@@ -37,11 +43,13 @@ class SqliteFiles:
     """The database at `path` with its write-ahead log.
 
     `watch` holds one connection until `close`. While it is open SQLite never removes the log, so a log that is missing
-    or another one was removed by another program. `known` is what other processes of the same server know.
+    or another one was removed by another program. `known` is what other processes of the same server know. `forked` is
+    whether the process has inherited connections to the database.
     """
 
-    def __init__(self, path: Path, known: KnownDatabase | None = None) -> None:
+    def __init__(self, path: Path, known: KnownDatabase | None = None, *, forked: bool = False) -> None:
         self._path = path
+        self._forked = forked
         self._known = known or KnownDatabase()
         self._files = [f"{path}{suffix}" for suffix in SUFFIXES]
         self._identities: list[Identity] = []
@@ -97,6 +105,11 @@ class SqliteFiles:
             self._size = self._path.stat().st_size
             self._index_file = open_shared(self._files[2])
             self._database_file = open_shared(self._files[0])
+            if self._forked:
+                # SQLite believes that this process has the locks of its parent. Without them, another process that
+                # closes the database would remove the log.
+                fcntl.lockf(self._database_file, fcntl.LOCK_SH | fcntl.LOCK_NB, *DATABASE_LOCK)
+                fcntl.lockf(self._index_file, fcntl.LOCK_SH | fcntl.LOCK_NB, *INDEX_LOCK)
             self._remember_state()
         except sqlite3.Error as error:
             anchor.close()
