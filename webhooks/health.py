@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, current_app
 
+from webhooks.clock import utc_now
 from webhooks.errors import StoreUnavailable
 from webhooks.observability.metrics import Figures, Key, metrics_text
 from webhooks.problem import problem
@@ -67,11 +68,13 @@ def metrics() -> Response:
     up, socket = writable(), None
     version: RuleVersion | None = None
     figures, incidents, counters = dict[str, float](), dict[tuple[str, str], int](), dict[Key, float]()
+    silenced = 0
     try:
         inbox = services().inbox
         if up:
             inbox.counters.flush(inbox.store)
         figures, incidents = inbox.counts(), inbox.incidents.count_open()
+        silenced = silenced_incidents() if incidents else 0
         socket = services().socket_status()
         counters = dict(inbox.counters.read(inbox.store))
         version = inbox.rule_versions.current()
@@ -86,11 +89,24 @@ def metrics() -> Response:
             rules_version=version.id if version else 0,
             gauges=figures,
             incidents=incidents,
+            silenced=silenced,
             counters=counters,
             slack_socket=None if socket is None else not socket.problem,
         )
     )
     return Response(text, content_type=content_type)
+
+
+def silenced_incidents() -> int:
+    """Return how many incidents that are not closed a silence holds; they are read only while one is in force."""
+    from webhooks.incidents import IncidentFilter  # noqa: PLC0415 - most processes never need it
+    from webhooks.incidents.incident_filter import OPEN_STATES  # noqa: PLC0415 - see above
+    from webhooks.views import silence_wording  # noqa: PLC0415 - see above
+
+    inbox, now = services().inbox, utc_now()
+    silences = [one for one in inbox.silences.since(now) if one.span_at(now)]
+    records = inbox.incidents.list(IncidentFilter(states=OPEN_STATES)) if silences else []
+    return len(silence_wording.in_force(silences, records, services().sites.shown_name, now))
 
 
 def rules_problems(in_force: RuleVersion | None = None) -> list[str]:

@@ -68,7 +68,7 @@ PLACES: Mapping[str, Mapping[str, str | None]] = {
         "acknowledged": 'incidents{kind="failing",state="acknowledged"} 1.0',
         "note": None,
         "snoozed": 'incidents{kind="failing",state="snoozed"} 1.0',
-        "silenced": None,
+        "silenced": "incidents_silenced 1.0",
         "silence": None,
         "notified": None,
         "webhooks": "webhooks_needing_attention 1.0",

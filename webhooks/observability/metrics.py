@@ -46,6 +46,7 @@ SOCKET_GAUGE = ("slack_socket_connected", "Whether a server is connected to Slac
 JOBS_GAUGE = ("jobs", "Jobs that are not done, by state (ready, running, dead)")
 # Acknowledged and snoozed incidents are open, too.
 INCIDENTS_GAUGE = ("incidents", "Incidents that are not closed, by kind and by state (open, acknowledged, snoozed)")
+SILENCED_GAUGE = ("incidents_silenced", "Incidents that are not closed and held by a silence now")
 # These are always there, so that an alert has a value to compare before the first incident.
 INCIDENT_KINDS = (
     "failing",
@@ -97,6 +98,7 @@ class Figures:
     rules_version: int = 0
     gauges: Mapping[str, float] = field(default_factory=dict)
     incidents: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    silenced: int = 0
     counters: Mapping[Key, float] = field(default_factory=dict)
     slack_socket: bool | None = None
 
@@ -127,6 +129,7 @@ def metric_names() -> set[str]:
         SOCKET_GAUGE,
         JOBS_GAUGE,
         INCIDENTS_GAUGE,
+        SILENCED_GAUGE,
     ]
     names = {name for name, _ in gauges} | {f"{name}_total" for name in COUNTERS}
     names |= {f"{name}_{part}" for name in HISTOGRAMS for part in ("bucket", "sum", "count")}
@@ -157,6 +160,7 @@ def _metrics(figures: Figures) -> Iterator[Metric]:
     for (kind, state), number in (always | dict(figures.incidents)).items():
         incidents.add_metric([kind, state], number)
     yield incidents
+    yield GaugeMetricFamily(PREFIX + SILENCED_GAUGE[0], SILENCED_GAUGE[1], value=float(figures.silenced))
     yield from _counters(figures.counters)
 
 
