@@ -19,7 +19,11 @@ ROOT = Path(__file__).parents[2]
 # Runs the job of each name; the handler's result is the number of its children that ended as they should.
 WORK = """
 import multiprocessing, os, signal, sys, threading, time
+# Under load, a process that was just forked may get a signal before its handlers are removed.
+os.register_at_fork(after_in_child=lambda: time.sleep(0.02))
 from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from webhooks.context.under_way import RequestsUnderWay
 from webhooks.forks import end_child
 from webhooks.inbox import Inbox
 from webhooks.worker.worker import Worker
@@ -52,6 +56,18 @@ def checkpoint(job):
     child.join(30)
     assert (child.exitcode, inbox.checkpoints.get(job, "a")) == (0, 1)
 
+def under_way(job):
+    requests, now, sent, response = RequestsUnderWay(), datetime.now(UTC), threading.Event(), threading.Event()
+    def wait():
+        sent.set()
+        response.wait()
+    thread = threading.Thread(target=requests.share, args=("a", wait), kwargs={"now": now, "not_before": now})
+    thread.start()
+    sent.wait()
+    forks(lambda: requests.share("a", time.monotonic, now=now, not_before=now), 0)(job)
+    response.set()
+    thread.join()
+
 def forks(how, expected):
     def fork(job):
         parent, child = os.getpid(), os.fork()
@@ -66,6 +82,7 @@ def forks(how, expected):
 
 HOW = {
     "pool": pool, "executor": executor, "terminated": terminated, "checkpoint": checkpoint,
+    "under way": under_way,
     "returns": forks(lambda: None, 0), "exits": forks(lambda: sys.exit(3), 3), "raises": forks(lambda: 1 / 0, 1),
 }
 
@@ -79,7 +96,7 @@ def watch(stopping):
 
 Worker(inbox, planner=lambda event: [], run=run, threads=3, lease=60.0, watch=watch).run_forever(stopping)
 """
-NAMES = ["pool", "executor", "terminated", "checkpoint", "returns", "exits", "raises"]
+NAMES = ["pool", "executor", "terminated", "checkpoint", "under way", "returns", "exits", "raises"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")

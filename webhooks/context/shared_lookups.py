@@ -216,7 +216,10 @@ _creating = Lock()
 def shared_lookups(tableau: Tableau) -> SharedLookups:
     """Return what the jobs of this process share about the client's site."""
     with _creating:
-        return _sites.setdefault(tableau, SharedLookups())
+        found = _sites.get(tableau)
+        if found is None:
+            found = _sites[tableau] = SharedLookups()
+        return found
 
 
 def _usable(stored: dict[str, Stored[T]], key: str, not_before: datetime) -> Stored[T] | None:

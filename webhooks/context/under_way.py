@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from copy import copy
@@ -13,7 +14,7 @@ from webhooks.forks import Lock
 
 T = TypeVar("T")
 
-# A request and its repeats have deadlines. After this time, such as in a forked process, it is sent again.
+# A request and its repeats have deadlines. After this time it is sent again.
 WAIT_SECONDS = 180.0
 
 
@@ -22,18 +23,19 @@ class RequestsUnderWay:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._requests: dict[str, tuple[datetime, Future[Any]]] = {}
+        # By process and key: no thread of a forked process ends the requests of its parent.
+        self._requests: dict[tuple[int, str], tuple[datetime, Future[Any]]] = {}
 
     def share(self, key: str, request: Callable[[], T], *, now: datetime, not_before: datetime) -> T:
         """Return the result of a request with that key that began at `not_before` or later, or call `request`.
 
         Those who wait for it get its error as well: each trying again would only repeat the failure.
         """
-        mine = (now, Future[Any]())
+        mine, name = (now, Future[Any]()), (os.getpid(), key)
         with self._lock:
-            other = self._requests.get(key)
+            other = self._requests.get(name)
             if other is None or other[0] < not_before:
-                self._requests[key], other = mine, None
+                self._requests[name], other = mine, None
         if other is not None:
             try:
                 result: T = other[1].result(WAIT_SECONDS)
@@ -56,5 +58,5 @@ class RequestsUnderWay:
             return result
         finally:
             with self._lock:
-                if self._requests.get(key) is mine:
-                    del self._requests[key]
+                if self._requests.get(name) is mine:
+                    del self._requests[name]

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -91,8 +91,9 @@ class GroupCommit:
     def after_fork(self) -> None:
         """Close a forked process's copy of the lock file: it would hold the lock if the parent is killed meanwhile."""
         if self._lock is not None:
-            # The object itself may be in use by a thread that does not exist here.
-            os.close(self._lock.fileno())
+            # The object itself may be in use by a thread that does not exist here, which may just have closed it.
+            with suppress(OSError, ValueError):
+                os.close(self._lock.fileno())
 
     def _run(self) -> None:
         while batch := self._waiting.take(BATCH):
