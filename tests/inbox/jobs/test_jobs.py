@@ -8,13 +8,14 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import Connection, update
 
 from tests.inbox.conftest import Plan, only_job, outcomes
 from tests.support.databases import NOTIFY, Clock
-from webhooks.errors import LeaseLost
+from webhooks.errors import LeaseLost, StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.inbox.jobs.due_jobs import MAX_LOSSES
@@ -31,6 +32,31 @@ def test_claimed_job_has_its_event_and_lease(box: Inbox, planned: Plan, clock: C
     assert job.due_at.timestamp() == clock() + 30
     assert job.event.resource_name == "Sales 1"
     assert box.jobs.claim("other", 5, 30) == []
+
+
+def test_claim_that_took_too_long_is_found(
+    box: Inbox, planned: Plan, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was committed a second before the limit of 30 s, so its lease has just begun; after its end nothing is."""
+    planned()
+    write, began = box.store.write, clock.seconds
+    passed = SimpleNamespace(monotonic=lambda: clock.seconds - began)
+    monkeypatch.setattr("webhooks.inbox.jobs.uncertain_claims.time", passed)
+
+    def write_late(operation: Callable[[Connection], object]) -> None:
+        clock.forward(29)
+        write(operation)
+        clock.forward(1)
+        raise StoreUnavailable("the database did not commit within 30 s")
+
+    for ends, claimed_at in ((False, [29.0]), (True, [])):
+        monkeypatch.setattr(box.store, "write", write_late)
+        with pytest.raises(StoreUnavailable):
+            box.jobs.claim("me", 1, 30)
+        monkeypatch.setattr(box.store, "write", write)
+        clock.forward(29 if ends else 1)
+        assert [one.claimed_at for one in box.jobs.uncertain_claims.find("me")] == claimed_at
+        clock.forward(60)
 
 
 def test_oldest_job_is_claimed_first(box: Inbox, planned: Plan, clock: Clock) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -238,7 +237,7 @@ class Jobs:
         lease, owner = following.lease, job.owner
         if lease is None or owner is None:
             return end_attempt(self._store, job, state, outcome, error, start=following.job, **more)
-        end, at = attempt_end(self._store, job, state, outcome, error, **more), time.monotonic()
+        end = attempt_end(self._store, job, state, outcome, error, **more)
         with self.uncertain_claims.watch(lease, end if self._store.claims_at_end else None) as runs:
 
             def claim(connection: Connection, now: float) -> list[dict[str, Any]]:
@@ -250,7 +249,7 @@ class Jobs:
         if not ended:
             require_recorded(self._store, end)
             if self._store.claims_at_end:
-                self.uncertain_claims.look_for(end, lease, at)
+                self.uncertain_claims.look_for(end, lease)
         return job_of(row, event_of(row)) if row else None
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import Connection, bindparam, select, text
 
 from webhooks.errors import StoreUnavailable
 from webhooks.forks import Lock
@@ -36,20 +36,24 @@ CLAIMED_AT_END = JOB_QUERY.where(
     jobs.c.started_at.in_(RECORDED.with_only_columns(attempts.c.finished_at)),
 )
 RUNNING = select(jobs.c.id, jobs.c.owner, jobs.c.attempts, jobs.c.due_at).where(
-    jobs.c.id.in_(bindparam("ids", expanding=True)), jobs.c.state == JobState.RUNNING
+    jobs.c.id.in_(bindparam("ids", expanding=True)),
+    jobs.c.state == JobState.RUNNING,
+    # Else its lease has ended, and any worker may claim it.
+    jobs.c.due_at > bindparam("now"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The rows that each run of a transaction has claimed, since the monotonic time `at`, for `lease` seconds.
+    """The rows that each run of a transaction has claimed, for `lease` seconds each.
 
-    `end` instead of rows: the job that was claimed by the statement that ended this attempt.
+    They are looked for until the monotonic time `until`. `end` instead of rows: the job that was claimed by the
+    statement that ended this attempt.
     """
 
     runs: list[Rows]
-    at: float
     lease: float
+    until: float
     end: AttemptEnd | None = None
 
 
@@ -81,22 +85,18 @@ class UncertainClaims:
         unknown; with StoreUnavailable, it is that of all of them.
         """
         runs: list[Rows] = []
-        at = time.monotonic()
         try:
             yield runs
         except StoreUnavailable:
             # The list itself, as a transaction that took too long may still be run.
-            self._add(Claim(runs, at, lease, end))
+            self._add(runs, lease, end)
             raise
         if len(runs) > 1:
-            self._add(Claim(runs[:-1], at, lease))
+            self._add(runs[:-1], lease)
 
-    def look_for(self, end: AttemptEnd, lease: float, at: float) -> None:
-        """Let `find` look for the job that was claimed by the statement that ended this attempt, which was repeated.
-
-        It was first run after the monotonic time `at`.
-        """
-        self._add(Claim([], at, lease, end))
+    def look_for(self, end: AttemptEnd, lease: float) -> None:
+        """Let `find` look for the job that was claimed by the statement that ended this attempt, which was repeated."""
+        self._add([], lease, end)
 
     def find(self, owner: str) -> Sequence[FoundJob]:
         """Return the jobs that were claimed for `owner` after all, each of them once.
@@ -108,29 +108,37 @@ class UncertainClaims:
             return []
         self._check_at = now + CHECK_SECONDS
         with self._lock:
-            # The jobs of older ones are due.
-            self._claims = [claim for claim in self._claims if now < claim.at + claim.lease]
+            self._claims = [claim for claim in self._claims if now < claim.until]
             claims = list(self._claims)
         for claim in claims:
             if claim.end and not claim.runs and claim.end.job.owner == owner:
                 claimed = self._store.rows(CLAIMED_AT_END, claim.end.recorded)
                 claim.runs.extend([dict(row)] for row in claimed)
-        rows = [(row, claim.at) for claim in claims for run in claim.runs for row in run if row["owner"] == owner]
-        # No other claim has the same due time, and only claims that the worker knows of are renewed.
-        running = {
-            (row["id"], row["owner"], row["attempts"], row["due_at"])
-            for row in self._store.rows(RUNNING, {"ids": [row["id"] for row, _ in rows]})
-        }
+        rows = [(row, claim.lease) for claim in claims for run in claim.runs for row in run if row["owner"] == owner]
+        left = self._seconds_left([row["id"] for row, _ in rows])
         found = []
-        for row, at in rows:
-            if (row["id"], row["owner"], row["attempts"], row["due_at"]) in running:
-                found.append(FoundJob(job_of(row, event_of(row)), at, bool(row["urgent"])))
+        for row, lease in rows:
+            # No other claim has the same due time, and only claims that the worker knows of are renewed.
+            seconds = left.get((row["id"], row["owner"], row["attempts"], row["due_at"]))
+            if seconds is not None:
+                found.append(FoundJob(job_of(row, event_of(row)), now + seconds - lease, bool(row["urgent"])))
         for claim in claims:
             for run in claim.runs:
                 run[:] = [row for row in run if all(one.job.id != row["id"] for one in found)]
         return found
 
-    def _add(self, claim: Claim) -> None:
+    def _seconds_left(self, ids: list[int]) -> dict[tuple[Any, ...], float]:
+        """Return the seconds until the leases of running jobs end, by id, owner, attempts and due time."""
+
+        def read(connection: Connection) -> dict[tuple[Any, ...], float]:
+            now = self._store.now(connection)
+            running = connection.execute(RUNNING, {"ids": ids, "now": now})
+            return {tuple(row): row.due_at - now for row in running}
+
+        return self._store.read(read)
+
+    def _add(self, runs: list[Rows], lease: float, end: AttemptEnd | None = None) -> None:
         with self._lock:
-            self._claims.append(claim)
+            # From now on, because a transaction that took too long may have claimed at its end.
+            self._claims.append(Claim(runs, lease, time.monotonic() + lease, end))
             self._check_at = 0.0
