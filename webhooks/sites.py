@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # The key of a site's LUID in the inbox's state, followed by the site's own key.
 LUID_KEY = "site_luid"
-# Begins the names of sites among the services for which jobs wait.
+# Begins the names of sites among the services for which jobs wait; alone, it is a site that is not known yet.
 SERVICE = "tableau"
 
 
@@ -104,7 +104,7 @@ class Sites:
     def known_luid(self, site: Site) -> str:
         """Return the site's LUID without a request to Tableau, empty if there was no sign-in yet."""
         if site.key not in self._luids and (stored := self._inbox().state.get(f"{LUID_KEY} {site.key}")):
-            self._luids[site.key] = stored
+            self._learn(site, stored)
         return self._luids.get(site.key, "")
 
     def shown_name(self, site_luid: str) -> str:
@@ -142,6 +142,9 @@ class Sites:
                 errors.append(error)
         temporary = [error for error in errors if not error.permanent]
         if temporary:
+            if len(temporary) > 1 and temporary[0].service:
+                # It may be any of them.
+                temporary[0].service = SERVICE
             raise temporary[0]
         known = ", ".join(f"{site.name} ({self.known_luid(site) or 'sign-in failed'})" for site in self.all)
         raise UnknownSite(f"No credential for the event's site {luid or '(no site_luid)'}. Known sites: {known}.")
@@ -161,8 +164,14 @@ class Sites:
         luid = self.client(site).session().site_luid.lower()
         if luid != self._luids.get(site.key):
             self._inbox().state.set(f"{LUID_KEY} {site.key}", luid)
-            self._luids[site.key] = luid
+            self._learn(site, luid)
         return luid
+
+    def _learn(self, site: Site, luid: str) -> None:
+        self._luids[site.key] = luid
+        if self.several:
+            # Jobs of events of this site could not tell which one they wait for.
+            self._inbox().outages.responded(SERVICE)
 
 
 def service_of(site: Site) -> str:

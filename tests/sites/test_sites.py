@@ -88,6 +88,26 @@ def test_jobs_wait_for_a_site_until_it_responds(
     assert inbox.outages.list() == []
 
 
+def test_job_of_an_unknown_site_waits_for_no_other_site(
+    services: Services, cause: Cause, world: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While two sites do not respond it may be of either; it is due once one of them is known."""
+    monkeypatch.setattr("webhooks.worker.retry.WAITS", (600.0,))
+    head_office, branch = services.sites.all
+    inbox, attempts = services.inbox, Attempts(services.inbox, services.runner.attempt, threading.Event())
+    (job,) = jobs(services, cause("WorkbookCreated", "branch", name="Made"))
+    world.world.faults.add({"kind": "error", "target": "tableau", "code": "500000"})
+    ending = attempts.run(job, lambda: True)
+    assert ending is not None
+    attempts.settle(job, ending)
+    assert ending.service == "tableau"
+    assert inbox.outages.wake() == 0
+    world.world.faults.remove()
+    services.sites.luid(branch)
+    assert inbox.outages.wake() == 1
+    assert services.sites.known_luid(head_office) == ""
+
+
 def test_each_job_uses_the_client_of_its_site(services: Services, cause: Cause, world: Running) -> None:
     """The site is the event's, learned at sign-in; the message names it."""
     for url, name in (("branch", "Branch"), ("acme", "Head Office")):

@@ -44,7 +44,8 @@ class Ending:
     """The end of an attempt: the job's new state and, for a retry, the seconds until it is due.
 
     `error` is the reason of the state; of a job that is done, its result. A `free` attempt is not counted. `service` is
-    unavailable, so the job is due sooner if it works again. The `checkpoints` are recorded together with the end.
+    unavailable, so the job is due sooner if it works again; `about_resource` says that the resource of the job's event
+    may be the cause. The `checkpoints` are recorded together with the end.
     """
 
     state: JobState
@@ -52,6 +53,7 @@ class Ending:
     seconds: float = 0.0
     free: bool = False
     service: str = ""
+    about_resource: bool = False
     checkpoints: tuple[Checkpoint, ...] = ()
 
     @property
@@ -125,7 +127,7 @@ class Attempts:
             log.info("%s waits %.1f s: %s", job_title(job), seconds, text)
             return Ending(JobState.READY, text, seconds, free)
         log.warning("%s failed, retrying in %.1f s: %s", job_title(job), seconds, text, exc_info=trace)
-        return Ending(JobState.READY, text, seconds, free, service)
+        return Ending(JobState.READY, text, seconds, free, service, isinstance(error, TableauError))
 
     def settle(self, job: Job, ending: Ending, following: Following = NO_JOB) -> Job | None:
         """Record the end of the attempt, waiting for the database if necessary, and start the job that follows.
@@ -156,7 +158,9 @@ class Attempts:
         if ending.state is JobState.DEAD:
             self._inbox.dead_letters.dead_letter(job, error)
         elif ending.service:
-            self._inbox.outages.postpone(ending.service, job, seconds, error, free=free)
+            self._inbox.outages.postpone(
+                ending.service, job, seconds, error, free=free, about_resource=ending.about_resource
+            )
         else:
             return self._inbox.jobs.postpone(job, seconds, error, free=free, following=following)
         return None

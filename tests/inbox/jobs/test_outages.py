@@ -108,10 +108,8 @@ def test_trials_become_rarer_up_to_a_bound() -> None:
     outage = Outage.begin(7, now=0.0, failing_since=0.0)
     assert outage == Outage(since=0.0, trial_at=1.0, first_job=7)
     assert Outage.begin(7, now=100.0, failing_since=0.0) == Outage(since=100.0, trial_at=120.0, first_job=7)
-    assert outage.after_failure(7, 3.0) == outage
-    confirmed = outage.after_failure(8, 0.1)
+    confirmed = outage.confirm(0.1)
     assert confirmed == Outage(since=0.0, trial_at=1.0, first_job=7, confirmed=True)
-    assert confirmed.after_failure(9, 5.0) == confirmed
     table = [
         (1, 2, 2),
         (5, 6, 6),
@@ -123,7 +121,7 @@ def test_trials_become_rarer_up_to_a_bound() -> None:
     ]
     for now, trial_at, trial_of_one_at in table:
         assert (confirmed.after_trial(now).trial_at, outage.after_trial(now).trial_at) == (trial_at, trial_of_one_at)
-    assert outage.after_trial(5000).after_failure(8, 5010).trial_at == 5040
+    assert outage.after_trial(5000).confirm(5010).trial_at == 5040
 
 
 @pytest.mark.parametrize(
@@ -228,6 +226,20 @@ def test_one_message_alone_is_tried_more_and_more_rarely(service: Service) -> No
 
 
 @pytest.mark.second_stage
+def test_failures_about_one_resource_are_no_outage(box: Inbox) -> None:
+    """Two jobs of one event, and one of a later event of the same workbook, fail because Tableau cannot render it."""
+    for number in range(2):
+        box.events.receive(some_event(number))
+    box.events.receive(some_event(2, resource_luid=None))
+    box.events.receive(some_event(3, resource_luid="another"))
+    box.events.plan(lambda _: [NewJob(key, "notify") for key in "ab"])
+    known = []
+    for job in box.jobs.claim("a worker", 8, LEASE):
+        box.outages.postpone("tableau", job, 600, "status 500", free=False, about_resource=True)
+        known.append(bool(box.outages.list()))
+    assert known == [False, False, False, False, True, True, True, True]
+
+
 def test_messages_that_fail_for_reasons_of_their_own_do_not_hide_the_end(service: Service) -> None:
     """After the outage, those that the service cannot handle are not the only ones that are tried."""
     service.fails_until = 600

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from webhooks.clock import from_timestamp
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.events.tables import events
 from webhooks.inbox.jobs.attempts import end_attempt
 from webhooks.inbox.jobs.tables import OPEN, jobs, outage_jobs, outages
 from webhooks.job import FREE_WAITS, Job, JobState
@@ -88,6 +89,11 @@ WAKE = (
     .values(due_at=bindparam("now"))
 )
 DELETE_LOST = delete(outage_jobs).where(_of_service, outage_jobs.c.due_at == NEVER_SOONER, outage_jobs.c.wakes == 0)
+EVENT_OF_JOB = (
+    select(events.c.id, events.c.resource_luid)
+    .join(jobs, jobs.c.event_id == events.c.id)
+    .where(jobs.c.id == bindparam("job"))
+)
 DELETE_ENDED = delete(outage_jobs).where(
     _of_service, ~exists().where(jobs.c.id == outage_jobs.c.job_id, text(OPEN)).correlate(outage_jobs)
 )
@@ -97,8 +103,8 @@ DELETE_ENDED = delete(outage_jobs).where(
 class Outage:
     """An outage of a service. Times are in seconds, by the clock of due times.
 
-    `first_job` is the job whose call failed first. The outage is `confirmed` once a call of another job has failed:
-    until then the service may be unable to handle only that message.
+    `first_job` is the job whose call failed first. The outage is `confirmed` once a call of another job has failed
+    which is not about the same resource: until then the service may be unable to handle only that message or resource.
     """
 
     since: float
@@ -112,10 +118,8 @@ class Outage:
         first = cls(failing_since, now, job_id).interval(now)
         return cls(since=now, trial_at=now + first, first_job=job_id)
 
-    def after_failure(self, job_id: int, now: float) -> Outage:
-        """Return the outage after a call of a job has failed."""
-        if self.confirmed or job_id == self.first_job:
-            return self
+    def confirm(self, now: float) -> Outage:
+        """Return the outage after a call has failed for which the first job is not the cause."""
         confirmed = replace(self, confirmed=True)
         return replace(confirmed, trial_at=min(self.trial_at, now + confirmed.interval(now)))
 
@@ -163,11 +167,16 @@ class Outages:
         """Return how many seconds a job waits at least that has failed because of this service."""
         return SHORTEST_WAIT if service in self._confirmed else 0.0
 
-    def postpone(self, service: str, job: Job, seconds: float, error: str, *, free: bool) -> None:
-        """Postpone a job as `Jobs.postpone` does because its service is unavailable: it is due sooner if that ends."""
+    def postpone(
+        self, service: str, job: Job, seconds: float, error: str, *, free: bool, about_resource: bool = False
+    ) -> None:
+        """Postpone a job as `Jobs.postpone` does because its service is unavailable: it is due sooner if that ends.
+
+        `about_resource`: the resource of the job's event may be the cause, so that its jobs confirm no outage.
+        """
 
         def record(connection: Connection, now: float) -> None:
-            self._record_failure(connection, service, job, now, due_at=now + seconds)
+            self._record_failure(connection, service, job, now, due_at=now + seconds, about_resource=about_resource)
 
         end_attempt(self._store, job, JobState.READY, "later", error, seconds=seconds, more=int(free), then=record)
 
@@ -281,9 +290,23 @@ class Outages:
 
         return self._store.write(choose)
 
-    def _record_failure(self, connection: Connection, service: str, job: Job, now: float, *, due_at: float) -> None:
+    def _record_failure(
+        self,
+        connection: Connection,
+        service: str,
+        job: Job,
+        now: float,
+        *,
+        due_at: float,
+        about_resource: bool = False,
+    ) -> None:
         stored = self._begin(connection, service)
-        outage = stored.after_failure(job.id, now) if stored else self._new(connection, service, job, now)
+        if stored is None:
+            outage = self._new(connection, service, job, now)
+        elif stored.confirmed or self._same_cause(connection, stored.first_job, job, about_resource=about_resource):
+            outage = stored
+        else:
+            outage = stored.confirm(now)
         if outage != stored:
             self._save(connection, service, outage)
         row = self._store.upsert(outage_jobs).values(service=service, job_id=job.id, since=now, due_at=due_at, wakes=0)
@@ -301,6 +324,15 @@ class Outages:
         connection.execute(DELETE_ENDED, {"of": service})
         since = connection.execute(SINCE, {"of": service, "job": job.id}).scalar()
         return Outage.begin(job.id, now, now if since is None else since)
+
+    @staticmethod
+    def _same_cause(connection: Connection, first_job: int, job: Job, *, about_resource: bool) -> bool:
+        """Return whether the calls of the two jobs may fail for the same reason although the service works."""
+        if job.id == first_job or not about_resource:
+            return job.id == first_job
+        first = connection.execute(EVENT_OF_JOB, {"job": first_job}).first()
+        luid = job.event.resource_luid
+        return first is not None and (first.id == job.event.id or bool(luid and first.resource_luid == luid))
 
     def _save(self, connection: Connection, service: str, outage: Outage) -> None:
         new = {**asdict(outage), "confirmed": int(outage.confirmed)}
