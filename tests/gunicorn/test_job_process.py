@@ -101,7 +101,8 @@ def test_process_helps_only_if_that_is_needed_for_long_and_of_use(
     assert [jobs.can_help(now) for now in (0.0, 1.9, 2.0)] == [False, False, True]
     monkeypatch.setattr("webhooks.inbox.CHECK_SECONDS", 0.0)
     services.inbox.close()
-    assert [jobs.can_help(now) for now in (2.1, 3.0)] == [False, False]
+    jobs = JobProcess(role, services, 2, lambda _: None)
+    assert [jobs.can_help(now) for now in (2.1, 5.0, 9.0)] == [False, False, False]
     services.stop()
 
 

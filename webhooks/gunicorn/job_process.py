@@ -165,15 +165,11 @@ class JobProcess:
         if not self._role.needs_help:
             self._needed_since = None
         elif self._needed_since is None:
-            self._needed_since = now
-        elif now - self._needed_since >= NEEDED_SECONDS:
-            try:
+            # When an unavailable inbox is back, the other process needs a moment to go on.
+            with suppress(Exception):  # of any kind if the database is damaged
                 self._services.inbox.check_writable()
-            except Exception:  # noqa: BLE001 - of any kind if the database is damaged
-                self._needed_since = None
-            else:
-                return True
-        return False
+                self._needed_since = now
+        return self._needed_since is not None and now - self._needed_since >= NEEDED_SECONDS
 
     def _run(self) -> None:
         try:
