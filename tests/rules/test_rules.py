@@ -61,7 +61,7 @@ def test_table_of_an_action_becomes_the_parameters_of_the_job(actions: Actions, 
     assert job.where == {}
 
 
-@pytest.mark.parametrize("event_type", ["WorkbookRefreshStarted", "FlowCompleted", "", "workbook created"])
+@pytest.mark.parametrize("event_type", ["WorkbookRefreshStarted", "FlowCompleted", "workbook created"])
 def test_event_without_a_matching_rule_makes_no_job(
     event_type: str, actions: Actions, event: Callable[..., Event]
 ) -> None:
