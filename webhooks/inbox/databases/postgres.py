@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 # Connections of each process for pages and its worker, and for each further process whose jobs its worker runs; those
 # for acknowledgements and the one that listens are extra.
-POOL_SIZE = 5
+POOL_SIZE = 4
 # A failed operation is repeated only if it failed this fast, as with a connection that has gone stale.
 REPEAT_SECONDS = 1.0
 MIGRATION_LOCK = 0x7AB1EA0
