@@ -134,20 +134,24 @@ def test_dead_letters_by_cause(client: FlaskClient, inbox: Inbox) -> None:
     """Those with the same error are one entry, to replay or to dismiss as a whole."""
     for number in range(3):
         receive(inbox, number, "WorkbookCreated", NOTIFY)
+    receive(inbox, 4, "WorkbookCreated", NewJob("notice_group/1", "notice_group"))
     kill(inbox)
     other = receive(inbox, 9, "WorkbookCreated", NOTIFY)
     kill(inbox, "account <inactive>")
     page = client.get("/dead-letters").text
     assert "<b>3 jobs</b> of the rule R" in page
+    assert "<b>1 job</b> of shared incident message" in page
     assert "account &lt;inactive&gt;" in page
-    first, second = re.findall(r'action="/dead-letters/dismiss"><input type="hidden" name="cause" value="(\w+)"', page)
+    causes = re.findall(r'action="/dead-letters/dismiss"><input type="hidden" name="cause" value="(\w+)"', page)
+    first, group, second = causes
+    assert client.post("/dead-letters/dismiss", data={"cause": group}, headers=SAME_ORIGIN).status_code == 303
     assert client.post("/dead-letters/dismiss", data={"cause": first}, headers=SAME_ORIGIN).status_code == 303
     assert inbox.events.get(other).jobs[0].job.state is JobState.CANCELLED  # type: ignore[union-attr]
     assert client.post("/dead-letters/replay", data={"cause": second}, headers=SAME_ORIGIN).status_code == 303
     assert [inbox.events.get(number).jobs[0].job.state for number in (1, 2, 3)] == [JobState.READY] * 3  # type: ignore[union-attr]
     assert "No dead letters" in client.get("/dead-letters").text
     assert client.post("/dead-letters/replay", data={"cause": first}, headers=SAME_ORIGIN).status_code == 404
-    assert [entry.act for entry in inbox.audit.list()] == ["replay", "dismiss"]
+    assert [entry.act for entry in inbox.audit.list()] == ["replay", "dismiss", "dismiss"]
 
 
 def test_rules(make_app: Callable[..., Flask], tmp_path: Path) -> None:

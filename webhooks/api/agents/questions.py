@@ -29,7 +29,7 @@ from webhooks.views.incident_story import read_story
 from webhooks.views.outages import unavailable_services
 from webhooks.views.server_health import read_webhook_health
 from webhooks.views.status import read_status, summary
-from webhooks.views.wording import job_state
+from webhooks.views.wording import job_state, job_title
 
 if TYPE_CHECKING:
     from webhooks.inbox.resources.lists import RefreshedContent
@@ -184,7 +184,7 @@ def explain(call: Call, query: ExplainInput) -> str:
             "verdict": one.verdict,
             f"why_{UNTRUSTED}": cut(one.reason, 120),
             f"jobs_{UNTRUSTED}": [
-                f"{job.job.handler} {job_state(job)} {cut(job.job.error or '', 100)}".strip() for job in one.jobs
+                f"{job_title(job.job)} {job_state(job)} {cut(job.job.error or '', 100)}".strip() for job in one.jobs
             ],
         }
         # Those that did not match are the first to be left out.

@@ -13,6 +13,7 @@ from webhooks.dashboard.pages.incident_acts import done
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.inbox.events.lists import MAX_DEAD
+from webhooks.job import HANDLER_WORDS
 from webhooks.observability.logs import log_ids
 from webhooks.text import count
 
@@ -27,7 +28,7 @@ def show(visit: Visit) -> Page:
     causes = visit.inbox.event_lists.dead_by_cause()
     values = {
         "title": "Dead letters",
-        "causes": [(key_of(cause), cause) for cause in causes],
+        "causes": [(key_of(cause), _subject(cause), cause) for cause in causes],
         "total": sum(cause.number for cause in causes),
         "most": MAX_DEAD,
     }
@@ -56,6 +57,10 @@ def key_of(cause: DeadCause) -> str:
     return hashlib.sha256(repr((cause.handler, cause.rule, cause.error)).encode()).hexdigest()[:24]
 
 
+def _subject(cause: DeadCause) -> str:
+    return f"the rule {cause.rule}" if cause.rule else HANDLER_WORDS.get(cause.handler, cause.handler)
+
+
 def _cause(visit: Visit) -> DeadCause:
     given = visit.field("cause")
     causes = {key_of(cause): cause for cause in visit.inbox.event_lists.dead_by_cause()}
@@ -65,6 +70,6 @@ def _cause(visit: Visit) -> DeadCause:
 
 
 def _record(visit: Visit, act: str, cause: DeadCause) -> None:
-    details = f"{count(cause.number, 'job')} of {cause.rule or cause.handler}: {cause.error}"
+    details = f"{count(cause.number, 'job')} of {_subject(cause)}: {cause.error}"
     with log_ids(job=cause.job_ids[0] if cause.number == 1 else None):
         visit.record(act, "dead letters", details)
