@@ -67,6 +67,15 @@ def test_oldest_job_is_claimed_first(box: Inbox, planned: Plan, clock: Clock) ->
     assert [job.event.resource_name for job in box.jobs.claim("me", 2, 30)] == ["Sales 1", "Sales 2"]
 
 
+def test_names_that_wait_are_in_the_order_of_their_jobs(box: Inbox, planned: Plan) -> None:
+    """A request to Tableau that has no room for all names asks for its own one and the next ones."""
+    for _ in range(30):
+        planned()
+    job = box.jobs.claim("me", 9, 30)[-1]
+    others = [f"Sales {number}" for number in range(1, 31) if number != 9]
+    assert box.jobs.waiting_names(job.event) == ["Sales 9", *others]
+
+
 def test_one_query_says_what_there_is_to_do(box: Inbox, event: Callable[..., Event], clock: Clock) -> None:
     """It finds events to plan, due jobs and urgent ones; claimed jobs are due again when their lease ends."""
     assert box.jobs.work() == Work(urgent=False, due=False, unplanned=False)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, text, update
 
 from webhooks.event import Event
 from webhooks.inbox.databases import raw_sql
@@ -49,7 +49,9 @@ WAITING = (
         events.c.site_luid == bindparam("site_luid"),
         events.c.resource_name.is_not(None),
     )
-    .distinct()
+    .group_by(events.c.resource_name)
+    # In the order in which the jobs run: a request may have no room for all names.
+    .order_by(func.min(events.c.id))
 )
 # An index leads from each event to the job of that key. As texts, the conditions are the same if they are equal.
 LIKE = (
@@ -175,11 +177,15 @@ class Jobs:
             return _claimed(runs[-1])
 
     def waiting_names(self, event: Event) -> list[str]:
-        """Return the names of the resources of events of this type and site whose jobs run or are due."""
+        """Return the names of the resources of events of this type and site whose jobs run or are due.
+
+        That of `event` comes first, the others follow in the order in which their jobs run.
+        """
 
         def read(connection: Connection) -> list[str]:
             values = {"now": self._store.now(connection), "event_type": event.event_type, "site_luid": event.site_luid}
-            return [row["resource_name"] for row in raw_sql.query(connection, WAITING, **values)]
+            names = [row["resource_name"] for row in raw_sql.query(connection, WAITING, **values)]
+            return sorted(names, key=lambda name: name != event.resource_name)
 
         return self._store.read(read)
 
