@@ -120,7 +120,7 @@ def test_stopping_process_takes_no_role(settings: Settings, role: JobRole) -> No
     services.stop()
 
 
-@pytest.mark.parametrize(("threads", "processes", "expected"), [(4, 1, 5), (8, 2, 8), (32, 2, 10), (2, 2, 5)])
+@pytest.mark.parametrize(("threads", "processes", "expected"), [(4, 1, 4), (8, 2, 8), (32, 2, 10), (2, 2, 4)])
 def test_connections_to_postgres_grow_with_the_threads(threads: int, processes: int, expected: int) -> None:
     """The process that runs jobs has as many as the processes would have whose jobs it runs, if it has the threads."""
     store = PostgresStore(make_url("postgresql+psycopg://user@127.0.0.1:9/none"))

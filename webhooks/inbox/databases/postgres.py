@@ -42,9 +42,10 @@ from webhooks.job import Job
 
 T = TypeVar("T")
 
-# Connections of each process for pages and its worker, and for each further process whose jobs its worker runs; those
-# for acknowledgements and the one that listens are extra.
+# Connections of each process for pages and its worker; those for acknowledgements and the one that listens are extra.
 POOL_SIZE = 4
+# Of a worker with many threads, for each process whose jobs it runs.
+MOST_FOR_JOBS = 5
 # A failed operation is repeated only if it failed this fast, as with a connection that has gone stale.
 REPEAT_SECONDS = 1.0
 MIGRATION_LOCK = 0x7AB1EA0
@@ -126,7 +127,7 @@ class PostgresStore(Store):
         return engine
 
     def allow_connections(self, threads: int, processes: int) -> None:
-        size = max(POOL_SIZE, min(threads, POOL_SIZE * processes))
+        size = max(POOL_SIZE, min(threads, MOST_FOR_JOBS * processes))
         if size > self._size:
             self._size, old = size, self._engine
             self._engine = self._create_engine()
