@@ -167,5 +167,5 @@ def test_action_for_no_selected_event_type_is_a_warning(on: str, action: str, wa
 
 
 def test_end_of_several_event_types_is_meant_as_a_pattern() -> None:
-    """`Refresh failed` is no event type; all that end with these words are suggested."""
+    """`Refresh failed` does not exist as an event type; all that end with these words are suggested."""
     assert warnings({}, "Refresh failed") == ["Refresh failed is not a known event type; did you mean *RefreshFailed?"]

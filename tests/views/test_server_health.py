@@ -12,7 +12,7 @@ from webhooks.views.server_health import Check, server_checks, summary
 
 
 def test_webhooks_need_attention_if_their_check_is_overdue_not_before_the_first(settings: Settings) -> None:
-    """A server that has just started has not checked them yet, which is no problem."""
+    """A server that has just started has not checked them yet; this does not count as a problem."""
     services, now = Services(settings), utc_now()
     try:
         (first,) = (check for check in server_checks(services, now) if check.name == "Webhooks in Tableau")

@@ -144,14 +144,7 @@ class SharedLookups:
             return found.value
 
         def details(job_luid: str) -> Job:
-            if known := _usable(self._details, job_luid.lower(), now - MAX_AGE):
-                return known.value
-
-            def request() -> Job:
-                self._reserve(take_queries, 1)
-                return _store(self._details, job_luid.lower(), tableau.job(job_luid), now).value
-
-            return self._under_way.share(f"job {job_luid.lower()}", request, now=now, not_before=now - MAX_AGE)
+            return self._job(tableau, job_luid, now, take_queries)
 
         def find() -> Job | None:
             with self._requesting_jobs:
@@ -169,6 +162,17 @@ class SharedLookups:
 
         # Not one that has begun before: its list may not show the job yet.
         return self._under_way.share(f"failed {key}", find, now=now, not_before=now - JOBS_MAX_AGE)
+
+    def _job(self, tableau: Tableau, luid: str, now: datetime, take_queries: Callable[[int], bool]) -> Job:
+        """Return a job, as known for at most five minutes. Raises QueriesExhausted and TableauError."""
+        if known := _usable(self._details, luid.lower(), now - MAX_AGE):
+            return known.value
+
+        def request() -> Job:
+            self._reserve(take_queries, 1)
+            return _store(self._details, luid.lower(), tableau.job(luid), now).value
+
+        return self._under_way.share(f"job {luid.lower()}", request, now=now, not_before=now - MAX_AGE)
 
     def _reserve(self, take_queries: Callable[[int], bool], number: int) -> None:
         """Reserve queries, many at a time. Raises QueriesExhausted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from notifiers import Mention, Message, parse_mention
@@ -119,11 +119,7 @@ def _show(context: Context, group: GroupRecord, members: Members) -> None:
         context.inbox.notice_groups.close(group)
         return
     if not upkeep.target.can_edit:
-        # A message that cannot be edited is sent when no more incidents join, so that it has all of them.
-        complete_at = min(group.joined_at + WINDOW, group.created_at + CALM)
-        if upkeep.target.is_personal and group.kind != "summary":
-            # The first message has alerted the person, so the second one can wait until it has all of a storm.
-            complete_at = min(notice.opened_at or notice.created_at for notice, _ in members) + CALM
+        complete_at = _complete_at(group, members, is_personal=upkeep.target.is_personal)
         if group.posted_at is None and context.now() < complete_at:
             raise RetryLater("more incidents may join the message", complete_at, spread=SPREAD)
         context.inbox.notice_groups.close(group)
@@ -155,6 +151,14 @@ def _show(context: Context, group: GroupRecord, members: Members) -> None:
     upkeep.run([replace(message, over=over), *replies], whole, change)
     if not any(one.is_open for one in incidents):
         context.inbox.notice_groups.close(group)
+
+
+def _complete_at(group: GroupRecord, members: Members, *, is_personal: bool) -> datetime:
+    """Return when a message that cannot be edited is sent: no more incidents join then, so it has all of them."""
+    if is_personal and group.kind != "summary":
+        # The first message has alerted the person, so the second one can wait until it has all of a storm.
+        return min(notice.opened_at or notice.created_at for notice, _ in members) + CALM
+    return min(group.joined_at + WINDOW, group.created_at + CALM)
 
 
 def _compose(

@@ -71,7 +71,7 @@ def event_summary(record: EventRecord, now: datetime) -> list[tuple[str, str]]:
 
     A single job that waits for its next attempt gives more: `retrying (3 failed attempts, next in 7 s)`, or
     `waiting (next in 7 s)` if none has failed. An event without jobs has its own state. The report of a dead job is not
-    counted: it is no action of the event. Nor are updates of messages about incidents, unless they failed.
+    counted: it does not belong to the event. Nor are updates of messages about incidents, unless they failed.
     """
     if not record.jobs or record.state == "received":
         return [(record.state, record.state)]
